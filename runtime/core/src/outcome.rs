@@ -1,0 +1,99 @@
+//! What a handler wants done with one message: effects as data, in the words of `wit/handler.wit`.
+
+/// A handler's answer to one message.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// Apply these effects.
+    Ok(Vec<Effect>),
+    /// Deliberately ignored, with the reason.
+    Skip(String),
+    /// Can not be handled, now or later.
+    Reject(Failure),
+}
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Insert the row, or change the given columns of the one with its key.
+    Upsert(Row),
+    /// Append a row.
+    Insert(Row),
+    /// Change the given columns of the row with this key.
+    Update(Row),
+    /// Add to numeric columns of the row with this key; the row is made if missing.
+    Add(Row),
+    /// Remove the row with this key.
+    Delete(Row),
+    /// Send a message.
+    Publish(Publish),
+}
+
+/// A row for a logical target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The target's name in the manifest.
+    pub target: String,
+    /// The columns in the handler's order.
+    pub columns: Vec<Column>,
+}
+
+/// A named value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// The column's name in the table.
+    pub name: String,
+    /// Its value.
+    pub value: Value,
+}
+
+/// A column's value as the handler gave it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// SQL NULL.
+    Null,
+    /// A truth value.
+    Boolean(bool),
+    /// A whole number.
+    Integer(i64),
+    /// A floating point number.
+    Float(f64),
+    /// The column type's input syntax.
+    Text(String),
+    /// Raw bytes.
+    Bytes(Vec<u8>),
+    /// Microseconds since the Unix epoch.
+    TimestampMicros(i64),
+}
+
+/// A message for a logical target that is a topic.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Publish {
+    /// The target's name in the manifest.
+    pub target: String,
+    /// The message's key.
+    pub key: Option<Vec<u8>>,
+    /// The message's value, `None` for a tombstone.
+    pub value: Option<Vec<u8>>,
+    /// Its headers in order.
+    pub headers: Vec<Header>,
+    /// Facts for the host that are not part of the message.
+    pub metadata: Vec<(String, String)>,
+}
+
+/// A header that a handler wrote.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Header {
+    /// The header's name.
+    pub name: String,
+    /// Its value.
+    pub value: Option<Vec<u8>>,
+}
+
+/// Why a handler rejects a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Short and of low cardinality.
+    pub code: String,
+    /// For people.
+    pub message: String,
+}

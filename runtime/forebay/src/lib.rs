@@ -1,0 +1,1 @@
+//! A WebAssembly-pluggable Kafka consumer runtime.

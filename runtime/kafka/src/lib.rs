@@ -1,0 +1,1 @@
+//! The Kafka adapter: the only crate that knows rdkafka.

@@ -1,0 +1,1 @@
+//! The SQL adapter: the only crate that knows SQL clients.
