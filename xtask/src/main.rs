@@ -1,2 +1,90 @@
-//! The project's own commands.
-fn main() {}
+//! The project's own commands, called as `cargo xtask COMMAND`.
+//!
+//! Only what needs nothing built lives here: this package may not depend on a library that `setup` has to prepare the
+//! machine for.
+
+mod guests;
+mod kafka;
+mod machine;
+mod setup;
+mod shell;
+mod test;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+
+/// Forebay's own commands.
+#[derive(Parser)]
+#[command(name = "cargo xtask", disable_help_subcommand = true)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Installs what is missing, brings Apache Kafka for the tests and builds the components; the others call it
+    Setup,
+    /// Runs every check and test, or only the tests whose name contains NAME
+    Test {
+        /// Part of a test's name; formatting and lints are left out then
+        name: Option<String>,
+    },
+    /// Shows Forebay at work (not built yet)
+    #[command(hide = true)]
+    Demo(Later),
+    /// Measures Forebay against others (not built yet)
+    #[command(hide = true)]
+    Bench(Later),
+    /// Runs the fault scenarios for long (not built yet)
+    #[command(hide = true)]
+    Faults(Later),
+}
+
+/// The arguments of a command that is to come: taken, so that the answer is about the command and not about them.
+#[derive(clap::Args)]
+struct Later {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    rest: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(args.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to tell when standard error itself is gone.
+            shell::say(&format!("error: {error:#}")).ok();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    let root = root()?;
+    match command {
+        Command::Setup => setup::run(&root),
+        Command::Test { name } => test::run(&root, name.as_deref()),
+        Command::Demo(later) => not_built("demo", &later),
+        Command::Bench(later) => not_built("bench", &later),
+        Command::Faults(later) => not_built("faults", &later),
+    }
+}
+
+fn not_built(command: &str, later: &Later) -> anyhow::Result<()> {
+    let Later { rest } = later;
+    let asked = [&[command.to_owned()], rest.as_slice()].concat().join(" ");
+    anyhow::bail!("`cargo xtask {asked}` is not built yet; `cargo xtask setup` and `cargo xtask test` are")
+}
+
+/// Returns the checkout this command was built from.
+fn root() -> anyhow::Result<PathBuf> {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = package
+        .parent()
+        .context("find the checkout above the package `xtask`")?;
+    Ok(root.to_owned())
+}

@@ -2,6 +2,13 @@
 //! reach them without building wasmtime or librdkafka.
 
 pub mod budget;
+pub mod dead_letter;
 pub mod fault;
+pub mod lane;
+pub mod manifest;
+pub mod outbox;
 pub mod outcome;
+pub mod plan;
+pub mod policy;
 pub mod record;
+pub mod verdict;

@@ -97,3 +97,12 @@ pub struct Failure {
     /// For people.
     pub message: String,
 }
+
+/// What became of one message in the plugin: its outcome, or the fault that belongs to it alone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Handled {
+    /// The outcome, checked against the contract, or what went wrong.
+    pub result: Result<Outcome, crate::fault::Fault>,
+    /// How often the handler ran on it.
+    pub runs: u32,
+}

@@ -1,1 +1,36 @@
-//! The plugin host: the only crate that knows wasmtime.
+//! The plugin host: runs handlers as WebAssembly components. The only crate that knows wasmtime, and no type of it is
+//! in the public interface.
+//!
+//! A [`Host`] owns the engine, its worker threads and its clock. [`Host::load`] makes a [`Plugin`] of a component:
+//! checked, compiled (or taken from the cache) and initialised once, so that what is wrong with it is known before the
+//! first record. [`Host::handle`] runs one [`Job`], a range of records, on one worker, synchronously, one call per
+//! record. What goes wrong inside the guest is a [`Fault`](forebay_core::fault::Fault) of exactly one record; what goes
+//! wrong around it is a [`HandleError`], which convicts no record.
+
+mod bindings;
+mod cache;
+mod clock;
+mod convert;
+mod engine;
+mod error;
+mod host;
+mod imports;
+mod instance;
+mod job;
+mod limits;
+mod loader;
+mod metrics;
+mod plugin;
+mod pool;
+mod trap;
+mod watch;
+mod worker;
+
+pub use error::{HandleError, HostError, LoadError, LoadErrorKind, Names, Problem};
+pub use host::{Host, HostSettings};
+pub use job::{Check, Handled, Job};
+pub use metrics::{Histogram, MetricsSnapshot};
+pub use plugin::Plugin;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! A batch on its way from the queue to the ledger.
+
+use std::sync::Arc;
+
+use crate::lane::event::{Command, Settled, Write};
+use crate::outcome::{Handled, Outcome};
+use crate::policy::alike::Run;
+use crate::record::Record;
+
+/// Records that are computed and written together.
+#[derive(Debug)]
+pub(super) struct Batch {
+    /// Names it among the lane's batches.
+    pub(super) id: u64,
+    records: Arc<Vec<Record>>,
+    /// The first record that is not terminal. Only a transaction moves it.
+    from: usize,
+    /// How often the record at `from` was tried without success.
+    tries: u32,
+    pub(super) stage: Stage,
+}
+
+/// How far a batch is.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// To be computed.
+    Queued,
+    /// In the plugin.
+    Computing,
+    /// Computed, to be written.
+    Ready(Arc<Vec<Handled>>),
+    /// In a transaction.
+    Writing(Arc<Vec<Handled>>),
+}
+
+impl Batch {
+    pub(super) fn new(id: u64, records: Vec<Record>) -> Self {
+        Self { id, records: Arc::new(records), from: 0, tries: 0, stage: Stage::Queued }
+    }
+
+    pub(super) fn compute(&mut self) -> Command {
+        self.stage = Stage::Computing;
+        Command { batch: self.id, records: self.records.clone(), from: self.from }
+    }
+
+    /// Returns what to write, if it is computed.
+    pub(super) fn write(&mut self, epoch: i64, expected: i64, run: Run, settled: Settled) -> Option<Write> {
+        let Stage::Ready(handled) = &self.stage else { return None };
+        let handled = handled.clone();
+        self.stage = Stage::Writing(handled.clone());
+        let last = self.records.last()?;
+        Some(Write {
+            records: self.records.clone(),
+            handled,
+            from: self.from,
+            attempt: self.tries + 1,
+            epoch,
+            expected,
+            next: last.offset + 1,
+            leader_epoch: last.leader_epoch,
+            run,
+            settled,
+        })
+    }
+
+    /// Takes the outcomes of the records from `from` on. Those before are terminal; their places are filled, so that
+    /// records and outcomes have the same index.
+    pub(super) fn computed(&mut self, handled: Vec<Handled>) {
+        let terminal = Handled { result: Ok(Outcome::Skip(String::new())), runs: 0 };
+        let all: Vec<Handled> = std::iter::repeat_n(terminal, self.from).chain(handled).collect();
+        self.stage = Stage::Ready(Arc::new(all));
+    }
+
+    /// Its transaction ended without an effect: the same again.
+    pub(super) fn back(&mut self) {
+        if let Stage::Writing(handled) = &self.stage {
+            self.stage = Stage::Ready(handled.clone());
+        }
+    }
+
+    /// Forgets what was computed, unless a computation is under way.
+    pub(super) fn compute_anew(&mut self) {
+        if !matches!(self.stage, Stage::Computing) {
+            self.stage = Stage::Queued;
+        }
+    }
+
+    /// Everything below `done` is terminal; returns whether all of it is.
+    pub(super) fn advance(&mut self, done: usize) -> bool {
+        self.tries = if done == self.from { self.tries + 1 } else { 1 };
+        self.from = self.from.max(done);
+        self.from >= self.records.len()
+    }
+
+    /// Everything below the offset `position` is terminal; returns whether all of it is.
+    pub(super) fn advance_to(&mut self, position: i64) -> bool {
+        let done = self.records.partition_point(|record| record.offset < position);
+        if done > self.from {
+            (self.from, self.tries) = (done, 0);
+        }
+        self.from >= self.records.len()
+    }
+
+    /// Returns how often the first record was tried.
+    pub(super) fn tries(&self) -> u32 {
+        self.tries
+    }
+
+    /// Returns the first record that is not terminal.
+    pub(super) fn first(&self) -> Option<&Record> {
+        self.records.get(self.from)
+    }
+
+    /// Returns the leader epoch of the last terminal record.
+    pub(super) fn leader_epoch(&self) -> Option<i32> {
+        self.records.get(self.from.checked_sub(1)?)?.leader_epoch
+    }
+}

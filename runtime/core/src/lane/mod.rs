@@ -1,0 +1,11 @@
+//! A lane: the worker of one assigned partition, as a state machine without I/O.
+
+mod batch;
+mod event;
+mod machine;
+mod outstanding;
+pub mod position;
+mod queue;
+
+pub use event::{Acquired, Action, Authority, Command, Event, Pending, Resend, Settled, Settings, State, Status, Stop, Write, Written};
+pub use machine::Lane;

@@ -1,0 +1,73 @@
+//! Messages that were decided: which Kafka has, which it may not have yet, and how far the group's offset may go.
+
+use std::collections::VecDeque;
+
+use crate::lane::event::{Pending, Settled};
+use crate::outbox::Outgoing;
+
+#[derive(Debug, Default)]
+pub(super) struct Outstanding {
+    /// In the order of the log. Acknowledged ones stay until a transaction has removed their rows.
+    rows: VecDeque<Pending>,
+    bytes: usize,
+}
+
+impl Outstanding {
+    pub(super) fn push(&mut self, from: i64, next: i64, bytes: usize) {
+        self.bytes += bytes;
+        self.rows.push_back(Pending { from, next, bytes, is_acknowledged: false, kept: Vec::new() });
+    }
+
+    pub(super) fn knows(&self, next: i64) -> bool {
+        self.rows.iter().any(|row| row.next == next)
+    }
+
+    pub(super) fn acknowledge(&mut self, next: i64, kept: Vec<Outgoing>) {
+        for row in self.rows.iter_mut().filter(|row| row.next == next && !row.is_acknowledged) {
+            row.is_acknowledged = true;
+            row.kept = kept;
+            self.bytes -= row.bytes;
+            return;
+        }
+    }
+
+    /// Returns what the next transaction may remove: the acknowledged ones before the first that is not.
+    pub(super) fn settled(&self) -> Settled {
+        let acknowledged = self.rows.iter().take_while(|row| row.is_acknowledged);
+        let mut settled = Settled::default();
+        for row in acknowledged {
+            settled.up_to = Some(row.next);
+            if !row.kept.is_empty() {
+                settled.kept.push((row.next, row.kept.clone()));
+            }
+        }
+        settled
+    }
+
+    /// Forgets what a transaction removed.
+    pub(super) fn remove(&mut self, settled: &Settled) {
+        let Some(up_to) = settled.up_to else { return };
+        while self.rows.front().is_some_and(|row| row.is_acknowledged && row.next <= up_to) {
+            self.rows.pop_front();
+        }
+    }
+
+    /// Returns the position that the group's offset may not pass, if any message is not acknowledged.
+    pub(super) fn holds_at(&self) -> Option<i64> {
+        self.rows.iter().find(|row| !row.is_acknowledged).map(|row| row.from)
+    }
+
+    /// Returns the bytes that wait for an acknowledgement.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Returns whether nothing waits, for Kafka or for removal.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        self.rows.iter().all(|row| row.is_acknowledged)
+    }
+}

@@ -1,0 +1,342 @@
+//! What a manifest says, checked and in the runtime's own terms. Whoever holds these need not check them again.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A whole manifest.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    /// The cluster that every binding reads from.
+    pub kafka: Kafka,
+    /// Where metrics, health and status are served.
+    pub admin: Admin,
+    /// How long a stop may take.
+    pub shutdown_deadline: Duration,
+    /// The limit of the one byte budget.
+    pub buffered_bytes: usize,
+    /// Databases by name.
+    pub sinks: BTreeMap<String, Sink>,
+    /// Plugins by name.
+    pub plugins: BTreeMap<String, Plugin>,
+    /// Topics bound to plugins, in the manifest's order.
+    pub bindings: Vec<Binding>,
+}
+
+/// `[kafka]`
+#[derive(Debug, Clone)]
+pub struct Kafka {
+    /// What the ledger calls this cluster.
+    pub name: String,
+    /// `host:port` each.
+    pub bootstrap_servers: Vec<String>,
+    /// Allowed librdkafka settings.
+    pub properties: BTreeMap<String, Secret>,
+}
+
+/// `[admin]`
+#[derive(Debug, Clone)]
+pub struct Admin {
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// Needed off loopback.
+    pub token: Option<Secret>,
+}
+
+/// A string that may hold a secret: never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+/// `[sinks.NAME]`
+#[derive(Debug, Clone)]
+pub struct Sink {
+    /// Its name in the manifest.
+    pub name: String,
+    /// What it is.
+    pub kind: SinkKind,
+    /// Where it is, credentials included.
+    pub url: Secret,
+    /// The most connections this process opens.
+    pub pool_size: NonZeroUsize,
+    /// How long each step may take.
+    pub timeouts: Timeouts,
+}
+
+/// What a sink is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SinkKind {
+    /// A PostgreSQL server.
+    Postgres,
+}
+
+/// `sinks.NAME.timeouts`
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// To open a connection.
+    pub connect: Duration,
+    /// For one statement.
+    pub statement: Duration,
+    /// To wait for a lock.
+    pub lock: Duration,
+    /// For a silent peer, and for a transaction that does nothing.
+    pub idle: Duration,
+}
+
+/// `[plugins.NAME]`
+#[derive(Clone)]
+pub struct Plugin {
+    /// Its name in the manifest.
+    pub name: String,
+    /// Where its component is.
+    pub component: Component,
+    /// The digest it must have, in lower-case hex.
+    pub sha256: Option<String>,
+    /// Its `config` table as one JSON object.
+    pub config: String,
+    /// What an instance may use.
+    pub limits: PluginLimits,
+    /// How long an instance lives.
+    pub instances: Instances,
+}
+
+/// Where a component is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Component {
+    /// A file, resolved against the manifest's folder.
+    File(PathBuf),
+}
+
+/// What an instance may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PluginLimits {
+    /// Bytes over all memories and tables of the instance.
+    pub memory: usize,
+    /// CPU time per message.
+    pub cpu: Duration,
+}
+
+/// How long an instance lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Instances {
+    /// A fresh instance for each batch.
+    PerBatch,
+    /// An instance serves this many batches.
+    Reuse(NonZeroU32),
+}
+
+/// `[[bindings]]`
+#[derive(Debug, Clone)]
+pub struct Binding {
+    /// Its name; the first topic where none is given.
+    pub name: String,
+    /// The topics it reads.
+    pub topics: Vec<String>,
+    /// The consumer group.
+    pub group: String,
+    /// The plugin's name.
+    pub plugin: String,
+    /// Where to start if neither ledger nor group has a position.
+    pub start: Start,
+    /// Which headers the handler gets.
+    pub headers: Headers,
+    /// Upper bounds of a batch.
+    pub batch: BatchLimits,
+    /// For what may heal by waiting for another record.
+    pub retry: Retry,
+    /// Where records go that can not be applied.
+    pub dead_letter: DeadLetter,
+    /// Targets in the manifest's order, which is the order of statements.
+    pub targets: Vec<Target>,
+}
+
+/// Where a partition without a position starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// At the log's start.
+    Earliest,
+    /// At the log's end.
+    Latest,
+    /// Nowhere: halt and ask.
+    Error,
+    /// At the first record not older than this, in milliseconds since the Unix epoch.
+    Timestamp(i64),
+}
+
+/// Which headers a handler gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Headers {
+    /// Every one.
+    All,
+    /// None.
+    None,
+    /// Those of these names.
+    Only(Vec<String>),
+}
+
+/// `batch`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchLimits {
+    /// The most records.
+    pub max_records: NonZeroUsize,
+    /// The most bytes of keys, values and headers; one record alone may be larger.
+    pub max_bytes: NonZeroUsize,
+    /// How long a batch waits for more.
+    pub linger: Duration,
+}
+
+/// `retry`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// How often a record is tried, the first time included.
+    pub attempts: NonZeroU32,
+    /// The first wait.
+    pub backoff_min: Duration,
+    /// The longest wait.
+    pub backoff_max: Duration,
+}
+
+/// `dead-letter`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeadLetter {
+    /// Sent to this topic.
+    Topic {
+        /// The topic's name.
+        topic: String,
+        /// Whether to make the topic at the start if it is missing.
+        create: bool,
+    },
+    /// Counted and dropped, as the manifest says aloud.
+    Drop,
+}
+
+/// One of `[bindings.targets]`.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The logical name that handlers use.
+    pub name: String,
+    /// What it stands for.
+    pub kind: TargetKind,
+}
+
+/// What a target stands for.
+#[derive(Debug, Clone)]
+pub enum TargetKind {
+    /// A table of a sink.
+    Table(Table),
+    /// A topic of the same cluster.
+    Topic(String),
+}
+
+/// A table target.
+#[derive(Debug, Clone)]
+pub struct Table {
+    /// The sink's name.
+    pub sink: String,
+    /// The schema, where the manifest names one.
+    pub schema: Option<String>,
+    /// The table.
+    pub table: String,
+    /// The key's columns; empty for a target that only takes `insert`.
+    pub key: Vec<String>,
+    /// The columns a handler may name; every one if `None`.
+    pub columns: Option<Vec<String>>,
+    /// What an upsert does to a row that is there.
+    pub on_conflict: OnConflict,
+    /// What an update does when its row is not there.
+    pub missing: Missing,
+    /// Whether rows of one key may be merged in a batch.
+    pub fold: Fold,
+}
+
+/// What an upsert does to a row that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OnConflict {
+    /// Changes the given columns.
+    Overwrite,
+    /// Leaves it.
+    Keep,
+    /// Changes the given columns unless the row's value of this column is greater.
+    Newest(String),
+}
+
+/// What an update does when its row is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// Nothing.
+    Ignore,
+    /// The record is dead-lettered.
+    Reject,
+}
+
+/// Whether rows of one key may be merged in a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fold {
+    /// Only where nothing could have refused the row merged away.
+    Auto,
+    /// Wherever the result is the same.
+    Always,
+}
+
+impl Secret {
+    /// Wraps a string.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Returns the string, for the client that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("[secret]")
+    }
+}
+
+/// The config is hidden: `${env:…}` and `${file:…}` may have put a secret into it.
+impl fmt::Debug for Plugin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            name,
+            component,
+            sha256,
+            config: _,
+            limits,
+            instances,
+        } = self;
+        formatter
+            .debug_struct("Plugin")
+            .field("name", name)
+            .field("component", component)
+            .field("sha256", sha256)
+            .field("config", &format_args!("[secret]"))
+            .field("limits", limits)
+            .field("instances", instances)
+            .finish()
+    }
+}
+
+impl Binding {
+    /// Returns the name of the sink that holds this binding's tables, `None` if it has no table.
+    pub fn sink(&self) -> Option<&str> {
+        self.targets.iter().find_map(|target| match &target.kind {
+            TargetKind::Table(table) => Some(table.sink.as_str()),
+            TargetKind::Topic(_) => None,
+        })
+    }
+}
+
+impl Table {
+    /// Returns the table's name as the manifest writes it.
+    pub fn full_name(&self) -> String {
+        match &self.schema {
+            Some(schema) => format!("{schema}.{}", self.table),
+            None => self.table.clone(),
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Whose fault is it? Every adapter answers every failure with one verdict.
+
+use crate::fault::Fault;
+
+/// Whose fault a failure is, as one adapter's one function says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict {
+    /// The record's: isolate it, confirm it alone, dead-letter it.
+    Record(Fault),
+    /// The infrastructure's: wait, back off, go on. Never an attempt, never a dead letter.
+    Unavailable(Cause),
+    /// The configuration's: halt with a sentence, probe, go on once it is mended.
+    Misconfigured(Cause),
+    /// Another owner has the partition: let go.
+    Fenced,
+    /// The answer never came: ask the ledger.
+    Unknown(String),
+}
+
+/// Why a partition does not move.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    /// Which of the closed list it is.
+    pub reason: Reason,
+    /// One sentence for people: what happened and what to do.
+    pub message: String,
+}
+
+/// The closed list of reasons; each has a page in `docs/errors`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// The sink is out of reach, overloaded, read-only, slow or full.
+    Database,
+    /// The brokers are out of reach, or a topic is missing.
+    Kafka,
+    /// A table, column, key or partition is missing or has changed.
+    Schema,
+    /// A right is missing.
+    Permission,
+    /// The plugin can not start, or everything fails alike in it.
+    Plugin,
+    /// Ledger, group and log disagree about the position.
+    Position,
+    /// Another process took the partition over.
+    Fenced,
+    /// A record waits for another one (a foreign key).
+    Retry,
+    /// What was decided has not been acknowledged by Kafka yet.
+    Outbox,
+    /// The machine is too slow to judge a handler by its CPU time.
+    Machine,
+}
+
+impl Reason {
+    /// Returns the name that status, logs and pages use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Database => "database",
+            Self::Kafka => "kafka",
+            Self::Schema => "schema",
+            Self::Permission => "permission",
+            Self::Plugin => "plugin",
+            Self::Position => "position",
+            Self::Fenced => "fenced",
+            Self::Retry => "retry",
+            Self::Outbox => "outbox",
+            Self::Machine => "machine",
+        }
+    }
+}
+
+impl Cause {
+    /// Returns a cause.
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into() }
+    }
+}

@@ -1,0 +1,49 @@
+//! What goes into the host for one batch, and what comes out of it.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use forebay_core::fault::Fault;
+use forebay_core::manifest::settings::Headers;
+use forebay_core::outcome::Outcome;
+use forebay_core::record::Record;
+
+/// A range of records to run through one plugin.
+pub struct Job {
+    /// The records; shared, because other ranges of them may be computed elsewhere.
+    pub records: Arc<Vec<Record>>,
+    /// Which of them to run, in this order.
+    pub range: Range<usize>,
+    /// Which headers the handler gets.
+    pub headers: Arc<Headers>,
+    /// What the host checks in each outcome.
+    pub check: Arc<dyn Check>,
+}
+
+/// The host-side check of the contract: unknown targets and columns, values that do not fit, missing keys.
+///
+/// It lives beside the call so that an outcome that breaks the contract is treated like a trap: its record runs once
+/// more alone in a fresh instance.
+pub trait Check: Send + Sync {
+    /// Checks one outcome.
+    ///
+    /// # Errors
+    ///
+    /// Returns the record's fault where the outcome breaks the contract.
+    fn check(&self, outcome: &Outcome) -> Result<(), Fault>;
+}
+
+/// What became of one record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Handled {
+    /// The handler's answer, or what is wrong with the record.
+    pub result: Result<Outcome, Fault>,
+    /// How often the record was run: 1, or 2 where it failed the first time.
+    pub runs: u32,
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Job").field("range", &self.range).field("headers", &self.headers).finish_non_exhaustive()
+    }
+}

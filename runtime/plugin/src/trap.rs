@@ -1,0 +1,246 @@
+//! What a failed call means: a fault of the message, or a trouble of the host that convicts no message.
+
+use std::fmt::Write;
+
+use forebay_core::fault::{Class, Fault};
+use rustc_demangle::demangle;
+use wasmtime::{FrameInfo, Trap, WasmBacktrace};
+
+use crate::error::HandleError;
+use crate::imports::cut;
+use crate::instance::State;
+use crate::limits::OUTPUT_BYTES_MAX;
+use crate::watch::Stop;
+
+/// The most bytes of a fault's message.
+const MESSAGE_BYTES_MAX: usize = 4 << 10;
+/// How many frames make a site where a component has no function names.
+const UNNAMED_FRAMES: usize = 8;
+/// Functions between a panic and its cause. They are the same for every panic, so they say nothing about where it was.
+const PLUMBING: [&str; 16] = [
+    "core::panicking::",
+    "core::result::unwrap_failed",
+    "core::option::unwrap_failed",
+    "core::option::expect_failed",
+    "core::slice::index::",
+    "core::str::slice_error_fail",
+    "std::panicking::",
+    "std::rt::",
+    "std::sys::",
+    "std::process::abort",
+    "alloc::alloc::",
+    "alloc::raw_vec::",
+    "rust_",
+    "__rust",
+    "_RNv",
+    "abort",
+];
+
+/// Why a call failed.
+#[derive(Debug)]
+pub(crate) enum Failed {
+    /// The message's fault.
+    Fault(Fault),
+    /// The wall clock ran out.
+    WallClock(std::time::Duration),
+    /// The host is being stopped.
+    Stopped,
+    /// The host's own trouble.
+    Internal(String),
+}
+
+impl From<Failed> for HandleError {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Fault(fault) => Self::Init { code: fault.code, message: fault.message },
+            Failed::WallClock(after) => Self::WallClock { after },
+            Failed::Stopped => Self::Stopped,
+            Failed::Internal(reason) => Self::Internal(reason),
+        }
+    }
+}
+
+/// Returns whether the guest's own code was running when `error` came about.
+pub(crate) fn is_guest_code(error: &wasmtime::Error) -> bool {
+    error.is::<Trap>() || error.downcast_ref::<WasmBacktrace>().is_some()
+}
+
+/// Says what the failed call of a store with this `state` means.
+pub(crate) fn explain(error: &wasmtime::Error, state: &State) -> Failed {
+    match state.watch.stop() {
+        Some(Stop::Host) => return Failed::Stopped,
+        Some(Stop::Wall) => return Failed::WallClock(state.watch.limits().wall),
+        Some(Stop::Cpu) => return Failed::Fault(cpu_fault(error, state)),
+        None => {}
+    }
+    if state.memory.was_starved() {
+        return Failed::Internal("the operating system has no memory for a handler".to_owned());
+    }
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        let is_memory = state.memory.was_refused() && *trap != Trap::StackOverflow;
+        return Failed::Fault(if is_memory { memory_fault(error, state) } else { trap_fault(*trap, error, state) });
+    }
+    Failed::Fault(lift_fault(error, state))
+}
+
+fn cpu_fault(error: &wasmtime::Error, state: &State) -> Fault {
+    let limit = state.watch.limits().cpu;
+    let what = format!("the message took more CPU time than `limits.cpu` ({limit:?})");
+    // Where the clock catches a loop is chance, so it is no part of the site.
+    fault(Class::Cpu, "cpu-limit", message(&what, error, state), "cpu-limit".to_owned())
+}
+
+fn memory_fault(error: &wasmtime::Error, state: &State) -> Fault {
+    let (used, limit) = (state.memory.used(), state.memory.limit());
+    let what = format!("the handler asked for more memory than `limits.memory` ({limit} bytes, {used} in use) and died of it");
+    fault(Class::Memory, "memory-limit", message(&what, error, state), "memory-limit".to_owned())
+}
+
+fn trap_fault(trap: Trap, error: &wasmtime::Error, state: &State) -> Fault {
+    let code = trap_name(trap);
+    let site = site(&code, trap, error);
+    fault(Class::Trap, &code, message(&trap.to_string(), error, state), site)
+}
+
+/// The call failed without a trap: what the guest gave back, or where it wanted arguments, breaks the component model's
+/// rules.
+fn lift_fault(error: &wasmtime::Error, state: &State) -> Fault {
+    let reason = error.root_cause().to_string();
+    if reason.contains("fuel allocated for hostcalls") {
+        let what = format!("the handler gave back more than {} MiB for one message", OUTPUT_BYTES_MAX >> 20);
+        return fault(Class::Contract, "output-too-large", what, "output-too-large".to_owned());
+    }
+    if is_not_utf8(error) {
+        let what = format!("the handler gave back text that is not UTF-8: {reason}");
+        return fault(Class::Contract, "not-utf8", what, "not-utf8".to_owned());
+    }
+    if state.memory.was_refused() {
+        return memory_fault(error, state);
+    }
+    let what = format!("what the handler gave back can not be read: {reason}");
+    fault(Class::Contract, "lift", message(&what, error, state), "lift".to_owned())
+}
+
+fn is_not_utf8(error: &wasmtime::Error) -> bool {
+    error.is::<std::str::Utf8Error>()
+        || error.is::<std::string::FromUtf8Error>()
+        || error.is::<std::char::DecodeUtf16Error>()
+        || error.root_cause().is::<std::str::Utf8Error>()
+}
+
+fn fault(class: Class, code: &str, message: String, site: String) -> Fault {
+    Fault { class, code: code.to_owned(), message, site }
+}
+
+/// The guest's own last words first, then what happened, then where.
+fn message(what: &str, error: &wasmtime::Error, state: &State) -> String {
+    let mut text = String::new();
+    if let Some(words) = state.log.last_error() {
+        text.push_str(words.trim_end());
+        text.push('\n');
+    }
+    text.push_str(what);
+    for frame in frames(error) {
+        if write!(text, "\n  at {}", Shown(frame)).is_err() || text.len() > MESSAGE_BYTES_MAX {
+            break;
+        }
+    }
+    text.truncate(cut(&text, MESSAGE_BYTES_MAX).len());
+    text
+}
+
+fn frames(error: &wasmtime::Error) -> &[FrameInfo] {
+    error.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames).unwrap_or_default()
+}
+
+/// A frame as people read it.
+struct Shown<'a>(&'a FrameInfo);
+
+impl std::fmt::Display for Shown<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match names(self.0).next() {
+            Some(name) => write!(formatter, "{:#}", demangle(name))?,
+            None => write!(formatter, "function[{}]", self.0.func_index())?,
+        }
+        if let Some((file, line)) = self.0.symbols().first().and_then(|symbol| symbol.file().zip(symbol.line())) {
+            return write!(formatter, " ({file}:{line})");
+        }
+        match self.0.module_offset() {
+            Some(offset) => write!(formatter, " (+{offset:#x})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A frame's function names, the innermost inlined one first, mangled as they stand in the component.
+fn names(frame: &FrameInfo) -> impl Iterator<Item = &str> {
+    frame.symbols().iter().filter_map(|symbol| symbol.name()).chain(frame.func_name())
+}
+
+/// Says where a trap happened, in words that stay the same from message to message.
+fn site(code: &str, trap: Trap, error: &wasmtime::Error) -> String {
+    // How deep a recursion was where the stack ended depends on the message.
+    if trap == Trap::StackOverflow {
+        return code.to_owned();
+    }
+    let frames = frames(error);
+    let cause = frames.iter().find_map(|frame| {
+        let name = names(frame).map(|name| format!("{:#}", demangle(name))).find(|name| !is_plumbing(name))?;
+        Some(format!("{code} in {name}+{:#x}", frame.func_offset().unwrap_or_default()))
+    });
+    cause.unwrap_or_else(|| unnamed_site(code, frames))
+}
+
+fn is_plumbing(name: &str) -> bool {
+    PLUMBING.iter().any(|prefix| name.starts_with(prefix))
+}
+
+fn unnamed_site(code: &str, frames: &[FrameInfo]) -> String {
+    let mut site = format!("{code} at");
+    for frame in frames.iter().take(UNNAMED_FRAMES) {
+        if write!(site, " {:#x}", frame.module_offset().unwrap_or_default()).is_err() {
+            break; // Writing to a string does not fail.
+        }
+    }
+    site
+}
+
+/// Returns the trap's name as dead letters and metrics carry it.
+fn trap_name(trap: Trap) -> String {
+    match trap {
+        Trap::UnreachableCodeReached => "unreachable".to_owned(),
+        Trap::IntegerDivisionByZero => "integer-divide-by-zero".to_owned(),
+        other => kebab(&format!("{other:?}")),
+    }
+}
+
+fn kebab(name: &str) -> String {
+    let mut kebab = String::with_capacity(name.len() + 4);
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !kebab.is_empty() {
+            kebab.push('-');
+        }
+        kebab.push(letter.to_ascii_lowercase());
+    }
+    kebab
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_traps_in_kebab_case() {
+        assert_eq!(trap_name(Trap::UnreachableCodeReached), "unreachable");
+        assert_eq!(trap_name(Trap::StackOverflow), "stack-overflow");
+        assert_eq!(trap_name(Trap::MemoryOutOfBounds), "memory-out-of-bounds");
+        assert_eq!(trap_name(Trap::IntegerDivisionByZero), "integer-divide-by-zero");
+    }
+
+    #[test]
+    fn knows_the_plumbing_of_a_panic_from_its_cause() {
+        assert!(is_plumbing("core::panicking::panic_fmt"));
+        assert!(is_plumbing("rust_begin_unwind"));
+        assert!(!is_plumbing("orders::handle"));
+    }
+}

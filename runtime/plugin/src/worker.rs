@@ -1,0 +1,208 @@
+//! One worker's share of the work: it runs a job's records one by one on one instance, and finds the guilty one.
+//!
+//! A record that fails in any way costs its instance. It runs once more alone in a fresh one, and the rest goes on in
+//! another fresh one, so that no record ever runs in an instance that has seen a failure.
+
+use std::sync::{Arc, Weak};
+
+use forebay_core::fault::Fault;
+use forebay_core::manifest::settings::Instances;
+use forebay_core::outcome::Outcome;
+use forebay_core::record::Record;
+use tracing::warn;
+
+use crate::convert::{self, LoweredHeader};
+use crate::error::HandleError;
+use crate::imports::LOG_LINES_MAX;
+use crate::instance::{Instance, StartError};
+use crate::job::{Handled, Job};
+use crate::plugin::Plugin;
+use crate::trap::Failed;
+
+/// The most instances a worker keeps for reuse, over all plugins; beyond it the one unused for longest goes.
+pub(crate) const KEPT_MAX: usize = 8;
+
+/// A worker's own memory between jobs.
+#[derive(Default)]
+pub(crate) struct Worker {
+    /// Instances of plugins with `instances = { reuse = N }`, the one used last at the end.
+    kept: Vec<Kept>,
+}
+
+struct Kept {
+    /// Weak, so that a plugin that was replaced is not held up here.
+    plugin: Weak<Plugin>,
+    instance: Instance,
+    /// Batches it may still serve.
+    batches_left: u32,
+}
+
+/// One job under way.
+struct Run<'a> {
+    plugin: &'a Plugin,
+    job: &'a Job,
+    /// The instance that serves the next record; made when it is needed, gone after a failure.
+    instance: Option<Instance>,
+    /// What is left of the batch's log, over all its instances.
+    log_lines_left: u32,
+    log_lines_dropped: u32,
+    /// The headers of the record that is being run.
+    scratch: Vec<LoweredHeader<'a>>,
+}
+
+impl Worker {
+    /// Runs a job, or what of it is still wanted.
+    pub(crate) fn run(
+        &mut self,
+        plugin: &Arc<Plugin>,
+        job: &Job,
+        is_wanted: impl Fn() -> bool,
+    ) -> Result<Vec<Handled>, HandleError> {
+        let Some(records) = job.records.get(job.range.clone()) else {
+            return Err(HandleError::Internal(format!("no records {:?} in a batch of {}", job.range, job.records.len())));
+        };
+        let (instance, batches_left) = self.take(plugin);
+        let is_kept = instance.is_some();
+        let mut run = Run {
+            plugin,
+            job,
+            instance,
+            log_lines_left: LOG_LINES_MAX,
+            log_lines_dropped: 0,
+            scratch: Vec::new(),
+        };
+        let mut handled = Vec::with_capacity(records.len());
+        let mut has_failed = false;
+        for record in records {
+            if !is_wanted() {
+                return Err(HandleError::Stopped);
+            }
+            let one = run.record(record)?;
+            has_failed |= one.runs > 1;
+            handled.push(one);
+        }
+        let batches_left = if is_kept && !has_failed { batches_left } else { lifetime(plugin) };
+        let instance = run.finish();
+        self.keep(plugin, instance, batches_left.saturating_sub(1));
+        Ok(handled)
+    }
+
+    fn take(&mut self, plugin: &Arc<Plugin>) -> (Option<Instance>, u32) {
+        self.kept.retain(|kept| kept.plugin.strong_count() > 0);
+        let ours = self.kept.iter().position(|kept| std::ptr::eq(kept.plugin.as_ptr(), Arc::as_ptr(plugin)));
+        match ours.map(|index| self.kept.remove(index)) {
+            Some(kept) => (Some(kept.instance), kept.batches_left),
+            None => (None, 0),
+        }
+    }
+
+    fn keep(&mut self, plugin: &Arc<Plugin>, instance: Option<Instance>, batches_left: u32) {
+        let Some(instance) = instance else { return };
+        if batches_left == 0 {
+            return;
+        }
+        if self.kept.len() >= KEPT_MAX {
+            self.kept.remove(0);
+        }
+        self.kept.push(Kept { plugin: Arc::downgrade(plugin), instance, batches_left });
+    }
+}
+
+/// Returns how many batches an instance serves.
+fn lifetime(plugin: &Plugin) -> u32 {
+    match plugin.instances {
+        Instances::PerBatch => 1,
+        Instances::Reuse(batches) => batches.get(),
+    }
+}
+
+impl<'a> Run<'a> {
+    fn record(&mut self, record: &'a Record) -> Result<Handled, HandleError> {
+        match self.attempt(record)? {
+            Ok(outcome) => Ok(Handled { result: Ok(outcome), runs: 1 }),
+            Err(first) => {
+                // The poisoned store is gone already. The second run is alone in its instance: nothing ran before it,
+                // and nothing runs after it.
+                let second = self.attempt(record)?;
+                self.drop_instance();
+                if second.is_ok() {
+                    warn!(
+                        plugin = self.plugin.name(), topic = %record.topic, partition = record.partition,
+                        offset = record.offset, class = %first.class, code = first.code,
+                        "a handler failed on a record and did not when it ran alone: it is not a pure function"
+                    );
+                }
+                Ok(Handled { result: second, runs: 2 })
+            }
+        }
+    }
+
+    /// Runs one record in the instance at hand or a fresh one, and drops the instance if anything is wrong.
+    fn attempt(&mut self, record: &'a Record) -> Result<Result<Outcome, Fault>, HandleError> {
+        let mut instance = match self.instance.take() {
+            Some(instance) => instance,
+            None => self.start()?,
+        };
+        let (headers, check) = (&self.job.headers, &self.job.check);
+        let answer = convert::with_message(record, headers, &mut self.scratch, |message| instance.handle(message));
+        let answer = match answer {
+            Ok(outcome) => check.check(&outcome).map(|()| outcome),
+            Err(Failed::Fault(fault)) => Err(fault),
+            Err(failed) => return Err(failed.into()),
+        };
+        self.instance = Some(instance);
+        if answer.is_err() {
+            self.drop_instance();
+        }
+        Ok(answer)
+    }
+
+    fn start(&self) -> Result<Instance, HandleError> {
+        let mut instance = Instance::start(&self.plugin.template).map_err(not_started)?;
+        let log = &mut instance.state_mut().log;
+        log.lines_left = log.lines_left.min(self.log_lines_left);
+        Ok(instance)
+    }
+
+    fn drop_instance(&mut self) {
+        if let Some(mut instance) = self.instance.take() {
+            self.plugin.settle(&mut instance);
+            let log = &mut instance.state_mut().log;
+            self.log_lines_left = log.lines_left;
+            self.log_lines_dropped += log.lines_dropped;
+        }
+    }
+
+    /// Settles the batch and gives back the instance that served its last record, if it is still sound.
+    fn finish(mut self) -> Option<Instance> {
+        let dropped = self.log_lines_dropped;
+        match self.instance.take() {
+            Some(mut instance) => {
+                self.plugin.settle(&mut instance);
+                let log = &mut instance.state_mut().log;
+                log.lines_dropped += dropped;
+                log.settle();
+                Some(instance)
+            }
+            None => {
+                if dropped > 0 {
+                    warn!(plugin = self.plugin.name(), lines = dropped, "lines of a handler's log dropped: too many in one batch");
+                }
+                None
+            }
+        }
+    }
+}
+
+fn not_started(error: StartError) -> HandleError {
+    match error {
+        StartError::Init { code, message } => HandleError::Init { code, message },
+        StartError::Fault(fault) => HandleError::Init { code: fault.code, message: fault.message },
+        StartError::Memory => HandleError::Init {
+            code: "memory-limit".to_owned(),
+            message: "the instance needs more memory to start than `limits.memory` allows".to_owned(),
+        },
+        StartError::Shape(reason) => HandleError::Internal(reason),
+        StartError::Host(failed) => failed.into(),
+    }
+}

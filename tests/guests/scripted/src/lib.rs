@@ -1,0 +1,142 @@
+//! A handler that does what each message's JSON says, well or badly: the workhorse of the integration tests.
+//!
+//! The value is an object with exactly one of these, beside any other field, which is ignored:
+//!
+//! | field | does |
+//! |---|---|
+//! | `"effects": […]` | applies them; see below |
+//! | `"skip": "reason"` | skips |
+//! | `"reject": {"code": "c", "message": "m"}` | rejects |
+//! | `"trap": true` | panics with the message `scripted trap`; a string is the message instead |
+//! | `"unreachable": true` | traps without a word |
+//! | `"spin": true` | loops for ever |
+//! | `"hog": true` | allocates for ever |
+//! | `"recurse": true` | overflows the stack |
+//! | `"huge": N` | N inserts of 1 MiB of text each, column `text` of the target `"target"` |
+//! | `"many": N` | N inserts of `id` 0 to N - 1 for the target `"target"` |
+//!
+//! `"log": [["warn", "text"], …]` writes lines and `"count": {"name": n}` counts, before any of the above.
+//!
+//! An effect is `{"op": "upsert|insert|update|add|delete", "target": "t", "columns": {"c": value}}` or
+//! `{"op": "publish", "target": "p", "key": "k", "value": "v", "headers": [["name", "value"]]}`; key, value and a
+//! header's value may be null or absent. A column's value is plain JSON (a whole number is an integer, another number a
+//! float, a string text) or one of `{"text": s}`, `{"int": n}`, `{"float": x}`, `{"bytes": "hex"}`, `{"micros": n}`,
+//! `{"bool": b}`. Anything else is rejected with the code `malformed`.
+//!
+//! A tombstone with a key deletes from the target that the configuration names as `tombstone-target`, by the column
+//! `id`; without such a target or a key it is skipped with the reason `tombstone`.
+
+mod misbehave;
+mod script;
+
+use forebay_plugin::prelude::*;
+use serde::Deserialize;
+
+use script::Script;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Settings {
+    tombstone_target: Option<String>,
+}
+
+fn handle(message: &Message, settings: &Settings) -> Result<Outcome> {
+    if message.is_tombstone() {
+        return tombstone(message, settings);
+    }
+    let script: Script = message.json()?;
+    script.speak()?;
+    script.act()
+}
+
+fn tombstone(message: &Message, settings: &Settings) -> Result<Outcome> {
+    match &settings.tombstone_target {
+        Some(target) if message.key.is_some() => Ok(apply().delete(Row::new(target).set("id", message.key_text()?))),
+        _ => Ok(skip("tombstone")),
+    }
+}
+
+forebay_plugin::handler!(handle, config = Settings);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(value: &str) -> Result<Outcome> {
+        handle(
+            &Message::new("t").with_key("k").with_value(value),
+            &Settings { tombstone_target: None },
+        )
+    }
+
+    #[test]
+    fn effects_keep_their_order_and_types() -> Result<()> {
+        let outcome = run(r#"{"id":17,"effects":[
+            {"op":"upsert","target":"t","columns":{"z":1,"a":1.5,"s":"x","b":true,"n":null,
+                "big":{"int":9007199254740993},"f":{"float":2},"t":{"text":"12.50"},"y":{"bytes":"00ff"},"m":{"micros":5},"o":{"bool":false}}},
+            {"op":"delete","target":"t","columns":{"id":1}},
+            {"op":"publish","target":"p","key":"k","headers":[["h","v"],["h",null]]}]}"#)?;
+        let row = Row::new("t")
+            .set("z", 1)
+            .set("a", 1.5)
+            .set("s", "x")
+            .set("b", true)
+            .set("n", Value::Null)
+            .set("big", 9_007_199_254_740_993_i64)
+            .set("f", 2.0)
+            .set("t", "12.50")
+            .set("y", b"\x00\xff")
+            .set("m", Timestamp::from_micros(5))
+            .set("o", false);
+        let mut publish = Publish::new("p").key("k").header("h", "v").header("h", "");
+        publish.headers[1].value = None;
+        assert_eq!(
+            outcome,
+            apply().upsert(row).delete(Row::new("t").set("id", 1)).publish(publish)
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_no_script_is_malformed() {
+        for value in [
+            "",
+            "{",
+            "[]",
+            "{}",
+            r#"{"id":1}"#,
+            r#"{"skip":"a","trap":true}"#,
+            r#"{"effects":[{"op":"x","target":"t"}]}"#,
+            r#"{"effects":[{"op":"add","target":"t","columns":{"c":[1]}}]}"#,
+            r#"{"effects":[{"op":"add","target":"t","columns":{"c":{"bytes":"f"}}}]}"#,
+            r#"{"effects":[],"log":[["loud","x"]]}"#,
+        ] {
+            assert_eq!(run(value).unwrap_err().code, "malformed", "{value}");
+        }
+    }
+
+    #[test]
+    fn skips_rejects_and_counts_as_told() -> Result<()> {
+        assert_eq!(
+            run(r#"{"skip":"old","log":[["warn","x"]],"count":{"seen":1}}"#)?,
+            skip("old")
+        );
+        assert_eq!(
+            run(r#"{"reject":{"code":"c","message":"m"}}"#).unwrap_err(),
+            reject("c", "m")
+        );
+        assert_eq!(run(r#"{"many":3,"target":"t"}"#)?.effects().len(), 3);
+        Ok(())
+    }
+
+    #[test]
+    fn a_tombstone_deletes_where_the_configuration_says_so() -> Result<()> {
+        let settings = Settings {
+            tombstone_target: Some("t".to_owned()),
+        };
+        let deleted = handle(&Message::new("x").with_key("k"), &settings)?;
+        assert_eq!(deleted, apply().delete(Row::new("t").set("id", "k")));
+        assert_eq!(handle(&Message::new("x"), &settings)?, skip("tombstone"));
+        Ok(())
+    }
+}

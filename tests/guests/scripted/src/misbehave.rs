@@ -1,0 +1,60 @@
+//! Ways to go wrong. Each hides from the optimiser what it is about, so that it really happens.
+
+use std::hint::black_box;
+
+use forebay_plugin::prelude::*;
+
+const MEBIBYTE: usize = 1 << 20;
+
+/// Traps without a panic, so without words.
+pub(crate) fn unreachable() -> ! {
+    #[cfg(target_arch = "wasm32")]
+    core::arch::wasm32::unreachable();
+    #[cfg(not(target_arch = "wasm32"))]
+    std::process::abort();
+}
+
+/// Never comes back.
+pub(crate) fn spin() -> ! {
+    let mut turns = 0_u64;
+    loop {
+        turns = black_box(turns.wrapping_add(1));
+    }
+}
+
+/// Takes memory until there is none.
+pub(crate) fn hog() -> ! {
+    let mut held: Vec<Vec<u8>> = Vec::new();
+    loop {
+        held.push(black_box(vec![1; MEBIBYTE]));
+    }
+}
+
+/// Calls itself until the stack is full.
+pub(crate) fn recurse(depth: u64) -> u64 {
+    if black_box(depth) == u64::MAX {
+        depth
+    } else {
+        black_box(recurse(depth + 1)) + 1
+    }
+}
+
+/// Answers with that many mebibytes of text.
+pub(crate) fn huge(target: &str, mebibytes: usize) -> Outcome {
+    (0..mebibytes).fold(apply(), |outcome, _| {
+        outcome.insert(Row::new(target).set("text", "x".repeat(MEBIBYTE)))
+    })
+}
+
+/// Answers with that many small effects.
+pub(crate) fn many(target: &str, effects: i64) -> Outcome {
+    (0..effects).fold(apply(), |outcome, id| {
+        outcome.insert(
+            Row {
+                target: target.to_owned(),
+                columns: Vec::new(),
+            }
+            .set("id", id),
+        )
+    })
+}

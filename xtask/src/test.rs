@@ -1,0 +1,113 @@
+//! `cargo xtask test`: everything that must hold, and one line at the end that says whether it does.
+
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::Context as _;
+
+use crate::{setup, shell};
+
+/// The tests kill the runtime where they like, so it is built with its failpoints. Every step names the same packages
+/// and features: another choice would build the dependencies a second time.
+const SELECTION: &[&str] = &["--workspace", "--features", "forebay/failpoints"];
+
+/// What `cargo test` counted, over all its binaries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Counts {
+    passed: u64,
+    failed: u64,
+}
+
+/// Sets the machine up, then runs all checks and tests, or only the tests that `name` chooses.
+///
+/// # Errors
+/// When anything fails. Everything else has been run then all the same, unless the runtime does not even build.
+pub(crate) fn run(root: &Path, name: Option<&str>) -> anyhow::Result<()> {
+    let start = Instant::now();
+    setup::run(root)?;
+    let mut failures: Vec<String> = Vec::new();
+    if name.is_none() {
+        failures.extend(failure(&mut shell::cargo(root, &["fmt", "--all", "--check"])));
+    }
+    let build = [&["build"][..], SELECTION].concat();
+    shell::run(&mut shell::cargo(root, &build))?;
+    let counts = tests(root, name, &mut failures)?;
+    if name.is_none() {
+        let clippy = [&["clippy"][..], SELECTION, &["--all-targets", "--", "-D", "warnings"]].concat();
+        failures.extend(failure(&mut shell::cargo(root, &clippy)));
+    }
+    let Counts { passed, failed } = counts;
+    let seconds = start.elapsed().as_secs();
+    let scope = if name.is_none() {
+        ", formatting and lints checked"
+    } else {
+        ""
+    };
+    if failures.is_empty() {
+        shell::say(&format!("xtask test: ok: {passed} tests passed{scope}, in {seconds} s"))?;
+        return Ok(());
+    }
+    let all = failures.join("; ");
+    anyhow::bail!("xtask test: FAILED: {passed} tests passed, {failed} failed, in {seconds} s: {all}")
+}
+
+fn failure(command: &mut Command) -> Option<String> {
+    shell::run(command).err().map(|error| format!("{error:#}"))
+}
+
+/// Runs the tests, shows their output as it comes, and counts.
+fn tests(root: &Path, name: Option<&str>, failures: &mut Vec<String>) -> anyhow::Result<Counts> {
+    let args = [&["test"][..], SELECTION, &["--no-fail-fast"], name.as_slice()].concat();
+    let mut command = shell::cargo(root, &args);
+    let mut child = command.stdout(Stdio::piped()).spawn().context("start `cargo test`")?;
+    let mut counts = Counts::default();
+    if let Some(output) = child.stdout.take() {
+        for line in BufReader::new(output).lines() {
+            let line = line.context("read the output of `cargo test`")?;
+            counts = counts.with(&line);
+            writeln!(io::stdout(), "{line}")?;
+        }
+    }
+    let status = child.wait().context("wait for `cargo test`")?;
+    if !status.success() {
+        failures.push(format!("`{}` failed ({status})", shell::line_of(&command)));
+    } else if counts.passed == 0 {
+        failures.push(format!("no test has `{}` in its name", name.unwrap_or_default()));
+    }
+    Ok(counts)
+}
+
+impl Counts {
+    /// Adds a line such as `test result: ok. 5 passed; 0 failed; 0 ignored; …`; any other changes nothing.
+    fn with(self, line: &str) -> Self {
+        let Some(result) = line.strip_prefix("test result: ") else {
+            return self;
+        };
+        let count = |what: &str| {
+            let part = result.split([';', '.']).find_map(|part| part.trim().strip_suffix(what));
+            part.and_then(|number| number.trim().parse().ok()).unwrap_or(0)
+        };
+        Self {
+            passed: self.passed + count(" passed"),
+            failed: self.failed + count(" failed"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Counts;
+
+    #[test]
+    fn counts_the_results_of_all_binaries() {
+        let lines = [
+            "running 3 tests",
+            "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 2 filtered out; finished in 0.10s",
+            "test result: FAILED. 4 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.00s",
+        ];
+        let counts = lines.iter().fold(Counts::default(), |counts, line| counts.with(line));
+        assert_eq!(counts, Counts { passed: 7, failed: 2 });
+    }
+}
