@@ -155,6 +155,8 @@ impl Producer {
 
     /// Aborts the transaction: its records stay in the log and no reader of committed ones sees them.
     pub fn abort(&self) {
+        // What was not sent yet would never reach the log.
+        self.client.flush(DEADLINE).expect("send what is aborted");
         self.client.abort_transaction(DEADLINE).expect("abort a transaction");
     }
 }

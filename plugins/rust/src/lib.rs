@@ -57,6 +57,10 @@ pub use serde_json;
 pub use timestamp::Timestamp;
 pub use value::json;
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// What a handler's file needs: `use forebay_plugin::prelude::*;`.
 pub mod prelude {
     pub use crate::{

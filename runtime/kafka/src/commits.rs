@@ -36,8 +36,10 @@ pub(crate) struct Commits {
     offered: HashMap<Partition, (u64, Commit)>,
     out: HashMap<usize, Out>,
     next_id: usize,
-    /// Before this no commit is sent unless somebody asked for it.
+    /// Before this no commit is sent unless somebody is in a hurry.
     not_before: Duration,
+    /// Before this no commit is sent at all: the last one failed.
+    backoff_until: Duration,
 }
 
 #[derive(Debug)]
@@ -54,11 +56,13 @@ impl Commits {
         self.offered.insert(offer.at, (offer.assignment, offer.commit));
     }
 
-    /// Returns the commit to send now, if there is one. `hurry` skips the interval, not the order.
+    /// Returns the commit to send now, if there is one. `hurry` skips the interval, not the
+    /// order and not the wait after a failure.
     pub(crate) fn due(&mut self, now: Duration, hurry: bool) -> Option<Batch> {
         self.out.retain(|_, out| now.saturating_sub(out.since) < LOST_AFTER);
         let is_waiting = self.out.values().any(|out| !out.is_parting);
-        if is_waiting || self.offered.is_empty() || (now < self.not_before && !hurry) {
+        let is_early = now < self.backoff_until || (now < self.not_before && !hurry);
+        if is_waiting || self.offered.is_empty() || is_early {
             return None;
         }
         self.not_before = now + INTERVAL;
@@ -96,7 +100,7 @@ impl Commits {
         let Some(out) = self.out.remove(&id) else { return Vec::new() };
         for offer in &out.offers {
             if failed(&offer.at) {
-                self.not_before = now + BACKOFF;
+                self.backoff_until = now + BACKOFF;
                 if is_current(&offer.at, offer.assignment) {
                     let again = || (offer.assignment, offer.commit.clone());
                     self.offered.entry(offer.at.clone()).or_insert_with(again);

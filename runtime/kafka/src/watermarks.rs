@@ -118,7 +118,10 @@ pub(crate) fn bounds(
     let (lows, highs) = (ask(BEGINNING)?, ask(END)?);
     let at = Instant::now();
     let both = partitions.iter().zip(lows.iter().zip(&highs));
-    let known = both.filter(|(_, (low, high))| low.error == 0 && high.error == 0 && high.offset >= 0);
+    let is_of = |at: &Partition, item: &Item| at.partition == item.partition && *at.topic == *item.topic;
+    let known = both.filter(|(at, (low, high))| {
+        is_of(at, low) && is_of(at, high) && low.error == 0 && high.error == 0 && high.offset >= 0
+    });
     Ok(known
         .map(|(partition, (low, high))| {
             (partition.clone(), Watermark { low: low.offset.max(0), high: high.offset, at })

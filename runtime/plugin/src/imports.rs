@@ -40,6 +40,7 @@ pub(crate) struct Log {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift)]
 #[component(enum)]
 #[repr(u8)]
+#[expect(dead_code, reason = "values come from lifting only")]
 enum Level {
     #[component(name = "trace")]
     Trace,

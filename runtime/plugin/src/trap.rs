@@ -17,7 +17,7 @@ const MESSAGE_BYTES_MAX: usize = 4 << 10;
 /// How many frames make a site where a component has no function names.
 const UNNAMED_FRAMES: usize = 8;
 /// Functions between a panic and its cause. They are the same for every panic, so they say nothing about where it was.
-const PLUMBING: [&str; 16] = [
+const PLUMBING: [&str; 14] = [
     "core::panicking::",
     "core::result::unwrap_failed",
     "core::option::unwrap_failed",
@@ -32,8 +32,6 @@ const PLUMBING: [&str; 16] = [
     "alloc::raw_vec::",
     "rust_",
     "__rust",
-    "_RNv",
-    "abort",
 ];
 
 /// Why a call failed.

@@ -1,4 +1,3 @@
 //! Scenarios against real servers and the real binary: one binary, so that it links once.
 
 mod harness;
-mod zz_probe;

@@ -1,5 +1,7 @@
 //! Running cargo for the guests' target, and reading which modules it made.
 
+use std::env;
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -35,10 +37,8 @@ pub(super) fn build(root: &Path, folder: &Path, toolchain: &Toolchain) -> anyhow
     command
         .arg("--message-format=json-render-diagnostics")
         .args(toolchain.args());
-    // Flags meant for the workspace stay outside, and no component tells where it was built.
-    let flags = format!("--remap-path-prefix={}=.", root.display());
     command
-        .env("CARGO_ENCODED_RUSTFLAGS", flags)
+        .env("CARGO_ENCODED_RUSTFLAGS", flags(root))
         .env("CARGO_TARGET_DIR", root.join("target/guests"));
     command.env_remove("CARGO_BUILD_TARGET").envs(toolchain.environment());
     let line = shell::line_of(&command);
@@ -59,6 +59,26 @@ pub(super) fn build(root: &Path, folder: &Path, toolchain: &Toolchain) -> anyhow
     let status = child.wait()?;
     anyhow::ensure!(status.success(), "`{line}` in `{}` failed ({status})", folder.display());
     Ok(modules)
+}
+
+/// Returns the compiler's flags. Those meant for the workspace stay outside, and no component tells in which folders it
+/// was built: its digest is the same on every machine with this compiler.
+fn flags(root: &Path) -> OsString {
+    let registry = env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(env::home_dir()?.join(".cargo")));
+    let folders = [
+        Some((root.to_owned(), "forebay")),
+        registry.map(|folder| (folder, "cargo")),
+    ];
+    let flags = folders.into_iter().flatten().map(|(folder, name)| {
+        let mut flag = OsString::from("--remap-path-prefix=");
+        flag.push(folder);
+        flag.push(format!("={name}"));
+        flag
+    });
+    // Cargo takes several flags in one variable if this stands between them.
+    flags.collect::<Vec<_>>().join(OsStr::new("\x1f"))
 }
 
 /// Returns the module that one of cargo's messages announces, if it does.

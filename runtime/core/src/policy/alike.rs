@@ -36,6 +36,11 @@ impl Run {
         self.seen = 0;
     }
 
+    /// The batch's part of the run was not dead-lettered: it counts again when it is tried again.
+    pub fn withhold(&mut self) {
+        (self.here, self.seen) = (0, 0);
+    }
+
     /// Takes the next record's fate, and says whether the run is now too long to be the records' fault.
     pub fn push(&mut self, fault: Option<&Fault>) -> Option<Tripped> {
         let index = self.seen;

@@ -121,6 +121,12 @@ impl Waker {
         }
     }
 
+    /// Wakes whoever polls another queue from now on, for every clone of this waker.
+    pub(crate) fn point_to(&self, queue: Arc<Queue>) {
+        let old = self.queue.lock().replace(queue);
+        drop(old);
+    }
+
     /// Lets go of the queue, for every clone of this waker.
     pub(crate) fn close(&self) {
         drop(self.queue.lock().take());

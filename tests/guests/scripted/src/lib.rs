@@ -13,6 +13,7 @@
 //! | `"hog": true` | allocates for ever |
 //! | `"recurse": true` | overflows the stack |
 //! | `"huge": N` | N inserts of 1 MiB of text each, column `text` of the target `"target"` |
+//! | `"alias": N` | the same, but every text is one and the same MiB of the guest's memory |
 //! | `"many": N` | N inserts of `id` 0 to N - 1 for the target `"target"` |
 //!
 //! `"log": [["warn", "text"], …]` writes lines and `"count": {"name": n}` counts, before any of the above.

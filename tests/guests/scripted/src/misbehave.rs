@@ -58,3 +58,15 @@ pub(crate) fn many(target: &str, effects: i64) -> Outcome {
         )
     })
 }
+
+/// Answers with that many mebibytes of text, all of it the same mebibyte of memory: little for the guest to hold, and
+/// as much as it likes for a host that copies without counting.
+pub(crate) fn alias(target: &str, mebibytes: usize) -> Outcome {
+    let mut text = std::mem::ManuallyDrop::new("x".repeat(MEBIBYTE));
+    let (start, length, capacity) = (text.as_mut_ptr(), text.len(), text.capacity());
+    (0..mebibytes).fold(apply(), |outcome, _| {
+        // SAFETY: none; that is the point. The memory is never written again, and the host hardly lives to free it.
+        let again = unsafe { String::from_raw_parts(start, length, capacity) };
+        outcome.insert(Row::new(target).set("text", again))
+    })
+}

@@ -23,8 +23,9 @@ pub(crate) struct Script {
     hog: Option<Json>,
     recurse: Option<Json>,
     huge: Option<usize>,
+    alias: Option<usize>,
     many: Option<i64>,
-    /// For `huge` and `many`.
+    /// For `huge`, `alias` and `many`.
     #[serde(default)]
     target: String,
     #[serde(default)]
@@ -100,6 +101,7 @@ impl Script {
             self.hog.filter(is_meant).map(|_| Action::Hog),
             self.recurse.filter(is_meant).map(|_| Action::Recurse),
             self.huge.map(Action::Huge),
+            self.alias.map(Action::Alias),
             self.many.map(Action::Many),
         ];
         all.into_iter().flatten().collect()
@@ -122,6 +124,7 @@ enum Action {
     Hog,
     Recurse,
     Huge(usize),
+    Alias(usize),
     Many(i64),
 }
 
@@ -145,6 +148,7 @@ impl Action {
                 Ok(apply())
             }
             Self::Huge(mebibytes) => Ok(misbehave::huge(target, mebibytes)),
+            Self::Alias(mebibytes) => Ok(misbehave::alias(target, mebibytes)),
             Self::Many(effects) => Ok(misbehave::many(target, effects)),
         }
     }

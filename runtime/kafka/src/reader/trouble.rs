@@ -1,0 +1,143 @@
+//! Errors that come out of the queue, and partitions that fall silent.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::pressure::SILENCE_MAX;
+use super::turn::Reader;
+use crate::error::{Error, Kind};
+use crate::event::{GroupEvent, StopCause};
+use crate::raw::{BEGINNING, Event};
+use crate::verdict::{Code, Verdict, verdict};
+
+/// The same trouble is told again after this.
+const SAY_AGAIN: Duration = Duration::from_secs(60);
+/// Bounds older than this say nothing about a silence.
+const FRESH: Duration = Duration::from_secs(10);
+/// How long to wait before a beginning is looked up again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+impl Reader {
+    /// Takes an error event: of the client, of one partition, or the end of one.
+    pub(super) fn on_error(&mut self, event: &Event) {
+        let code = Code(event.code());
+        if event.is_fatal() {
+            let (code, text) = self.client.fatal().unwrap_or((code.0, event.text()));
+            // The client lets go of everything at a fatal error without a rebalance.
+            self.let_go(true);
+            self.outbox.put(GroupEvent::Fatal(Error::of("stay in the group", code, &text)));
+            return;
+        }
+        let item = event.partition();
+        let own = |item: &crate::raw::Item| {
+            self.intakes.iter().position(|intake| intake.is(item.topic.as_bytes(), item.partition))
+        };
+        let index = item.as_ref().and_then(own);
+        let Some((item, index)) = item.zip(index) else { return self.on_client_error(code, &event.text()) };
+        let is_stopping = self.is_stopping;
+        let Some(intake) = self.intakes.get_mut(index) else { return };
+        if code == Code::PARTITION_EOF {
+            if !is_stopping {
+                intake.end(item.offset);
+            }
+            self.recover();
+            return;
+        }
+        let what = format!("read {} [{}]", item.topic, item.partition);
+        match verdict(code) {
+            // No position was refused: the log's bounds could not be had. Look again.
+            Verdict::Unreadable if code == Code::AUTO_OFFSET_RESET && item.offset < 0 => {
+                intake.is_stopped = false;
+                intake.wanted = None;
+                intake.last_sign = Instant::now();
+                self.lost_beginnings.push((intake.at.clone(), intake.assignment, Instant::now() + LOOK_AGAIN));
+                self.tell(Error::of(&what, code.0, &event.text()));
+            }
+            Verdict::Unreadable | Verdict::Message => {
+                let offset = (item.offset >= 0).then_some(item.offset);
+                intake.stop(offset, cause_of(code), code, event.text());
+            }
+            Verdict::Fine
+            | Verdict::Unavailable
+            | Verdict::Configuration(_)
+            | Verdict::Fenced
+            | Verdict::Fatal => self.tell(Error::of(&what, code.0, &event.text())),
+        }
+    }
+
+    /// Starts partitions again whose beginning could not be looked up.
+    pub(super) fn retry_beginnings(&mut self, now: Instant) {
+        let due: Vec<_> = self.lost_beginnings.extract_if(.., |(_, _, due)| *due <= now).collect();
+        for (at, assignment, _) in due {
+            let own = |intake: &super::intake::Intake| intake.at == at && intake.assignment == assignment;
+            let Some(index) = self.intakes.iter().position(own) else { continue };
+            let next = self.intakes.get(index).and_then(|intake| intake.next);
+            if !self.reassign(index, next.unwrap_or(BEGINNING)) {
+                self.lost_beginnings.push((at, assignment, now + LOOK_AGAIN));
+            }
+        }
+    }
+
+    /// Starts partitions again that are silent although their logs go on.
+    pub(super) fn watch(&mut self, now: Instant) {
+        for index in 0..self.intakes.len() {
+            let Some(intake) = self.intakes.get_mut(index) else { continue };
+            if intake.is_paused || intake.is_stopped || now.duration_since(intake.last_sign) < SILENCE_MAX {
+                continue;
+            }
+            intake.last_sign = now;
+            let Some(known) = self.watermarks.get(&intake.at) else { continue };
+            let position = intake.next.unwrap_or(known.low);
+            if known.high <= position || now.duration_since(known.at) > FRESH {
+                continue;
+            }
+            self.pulse.stalls.fetch_add(1, Ordering::Relaxed);
+            let (topic, partition) = (&intake.at.topic, intake.at.partition);
+            tracing::warn!(%topic, partition, position, end = known.high, "silent below its log's end; reading it anew");
+            self.move_to(index, position, false);
+        }
+    }
+
+    /// Takes an error of no partition of ours.
+    fn on_client_error(&mut self, code: Code, text: &str) {
+        let error = Error::of("reach kafka", code.0, text);
+        let is_down = code == Code::ALL_BROKERS_DOWN || matches!(error.kind(), Kind::Configuration);
+        // Single connections break and come back all the time; what matters shows as all brokers being down.
+        if !is_down && verdict(code) == Verdict::Unavailable {
+            tracing::debug!(%error, "a kafka connection has trouble");
+            return;
+        }
+        self.is_down |= code == Code::ALL_BROKERS_DOWN;
+        self.tell(error);
+    }
+
+    /// Tells the owner, once per cause and minute.
+    pub(super) fn tell(&mut self, error: Error) {
+        let now = Instant::now();
+        self.told.retain(|(_, at)| now.duration_since(*at) < SAY_AGAIN);
+        if self.told.iter().any(|(told, _)| *told == error) {
+            return;
+        }
+        tracing::warn!(%error, "kafka keeps the group waiting");
+        self.told.push((error.clone(), now));
+        self.outbox.put(GroupEvent::Unavailable(error));
+    }
+
+    /// Notes that the cluster answers.
+    pub(super) fn recover(&mut self) {
+        if std::mem::take(&mut self.is_down) {
+            self.told.clear();
+            tracing::info!("kafka answers again");
+            self.outbox.put(GroupEvent::Recovered);
+        }
+    }
+}
+
+fn cause_of(code: Code) -> StopCause {
+    match code.0 {
+        1 | -139 | -140 => StopCause::OutOfRange,
+        // Unknown compression, or a batch larger than the client may receive.
+        10 | -170 | -198 => StopCause::Undecodable,
+        _ => StopCause::Corrupt,
+    }
+}

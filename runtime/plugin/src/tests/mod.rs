@@ -1,0 +1,5 @@
+//! The host against hand-written components of the real world: `guest.wat` made into one by wit-component.
+
+mod guest;
+mod handling;
+mod loading;
