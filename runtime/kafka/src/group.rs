@@ -137,7 +137,7 @@ impl Group {
 
     /// Leaves the group: its partitions are revoked, with a last commit of what was offered. Returns after `deadline` at
     /// the latest; the client ends in the background.
-    pub async fn close(self, deadline: Duration) {
+    pub async fn close(&self, deadline: Duration) {
         let (done, wait) = oneshot::channel();
         self.mailbox.wish(|wishes| wishes.close = Some((deadline, done)));
         // An error is the sender dropped: the thread is through.

@@ -24,6 +24,6 @@ pub use error::{Error, Kind};
 pub use event::{Assigned, Commit, Committed, Fetched, GroupEvent, Partition, StopCause};
 pub use feed::Feed;
 pub use group::{Group, GroupSettings};
-pub use producer::{Outgoing, Producer, SendError};
+pub use producer::{Landed, Outgoing, Producer, SendError};
 pub use verdict::{Code, Mend, Verdict, verdict};
 pub use watermarks::Watermark;

@@ -69,24 +69,18 @@ impl Code {
     pub(crate) const AUTO_OFFSET_RESET: Self = Self(-140);
     /// Every broker is out of reach.
     pub(crate) const ALL_BROKERS_DOWN: Self = Self(-187);
-    /// A connection broke.
-    pub(crate) const TRANSPORT: Self = Self(-195);
     /// Partitions are given.
     pub(crate) const ASSIGN: Self = Self(-175);
     /// Partitions are taken.
     pub(crate) const REVOKE: Self = Self(-174);
     /// Not in this state.
     pub(crate) const STATE: Self = Self(-172);
-    /// Something of the kind is going on.
-    pub(crate) const PREV_IN_PROGRESS: Self = Self(-177);
     /// The wait ran out.
     pub(crate) const TIMED_OUT: Self = Self(-185);
     /// The producer's queue is full.
     pub(crate) const QUEUE_FULL: Self = Self(-184);
     /// There is nothing to commit.
     pub(crate) const NO_OFFSET: Self = Self(-168);
-    /// The client is at its end.
-    pub(crate) const FATAL: Self = Self(-150);
     /// The topic or partition is not there.
     pub(crate) const UNKNOWN_TOPIC: Self = Self(3);
     /// The topic is there already.

@@ -56,7 +56,9 @@ pub enum Problem {
         error: io::Error,
     },
     /// The digest differs from the pin.
-    #[error("has the digest sha256 {found}, but the manifest pins {pinned}; correct `sha256`, or bring back the file that was pinned")]
+    #[error(
+        "has the digest sha256 {found}, but the manifest pins {pinned}; correct `sha256`, or bring back the file that was pinned"
+    )]
     Digest {
         /// The file's digest in hex.
         found: String,
@@ -64,13 +66,17 @@ pub enum Problem {
         pinned: String,
     },
     /// The file is a core module.
-    #[error("is a core module, not a component; turn it into one, for example with `wasm-tools component new {file} -o component.wasm`")]
+    #[error(
+        "is a core module, not a component; turn it into one, for example with `wasm-tools component new {file} -o component.wasm`"
+    )]
     CoreModule {
         /// The file's name.
         file: String,
     },
     /// The file is machine code made by wasmtime.
-    #[error("is precompiled machine code, which is never loaded because it can not be checked; name the component it was made from")]
+    #[error(
+        "is precompiled machine code, which is never loaded because it can not be checked; name the component it was made from"
+    )]
     Precompiled,
     /// The file is something else.
     #[error("is not a WebAssembly component: {reason}; build the plugin and name the resulting `.wasm` file")]
@@ -95,7 +101,9 @@ pub enum Problem {
         known: Names,
     },
     /// The handler's functions have other types than the world of that version.
-    #[error("exports `{interface}` with other types than that version has ({reason}); build it against the published WIT")]
+    #[error(
+        "exports `{interface}` with other types than that version has ({reason}); build it against the published WIT"
+    )]
     Shape {
         /// The interface.
         interface: String,
@@ -103,7 +111,9 @@ pub enum Problem {
         reason: String,
     },
     /// Imports that no handler gets.
-    #[error("imports {refused}, which a handler does not get: it may import `forebay:handler/log` and `forebay:handler/metrics` only. {advice}")]
+    #[error(
+        "imports {refused}, which a handler does not get: it may import `forebay:handler/log` and `forebay:handler/metrics` only. {advice}"
+    )]
     Imports {
         /// Every refused import.
         refused: Names,
@@ -117,7 +127,9 @@ pub enum Problem {
         reason: String,
     },
     /// The instance is larger than its limit before it has done anything.
-    #[error("needs more memory to start than `limits.memory` allows ({limit} bytes); raise the limit or build it with a smaller memory")]
+    #[error(
+        "needs more memory to start than `limits.memory` allows ({limit} bytes); raise the limit or build it with a smaller memory"
+    )]
     Memory {
         /// The plugin's limit in bytes.
         limit: usize,

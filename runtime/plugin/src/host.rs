@@ -46,13 +46,23 @@ impl Host {
     pub fn start(settings: HostSettings) -> Result<Self, HostError> {
         let HostSettings { threads, cache_dir } = settings;
         let engine = engine::engine(threads)?;
-        let linker =
-            imports::linker(&engine).map_err(|error| HostError::Engine { reason: format!("{error:#}") })?;
+        let linker = imports::linker(&engine).map_err(|error| HostError::Engine {
+            reason: format!("{error:#}"),
+        })?;
         let stopping = Arc::new(AtomicBool::new(false));
         let ticker = Ticker::start(&engine).map_err(|error| HostError::Thread { error })?;
         let pool = Pool::start(threads, Arc::clone(&stopping)).map_err(|error| HostError::Thread { error })?;
         let cache = cache_dir.and_then(Cache::open);
-        Ok(Self { pool, _ticker: ticker, loader: Mutex::new(Loader { engine, linker, cache, stopping }) })
+        Ok(Self {
+            pool,
+            _ticker: ticker,
+            loader: Mutex::new(Loader {
+                engine,
+                linker,
+                cache,
+                stopping,
+            }),
+        })
     }
 
     /// Reads, checks and compiles a component (or takes it from the cache), and runs its `init` once. Blocks meanwhile,

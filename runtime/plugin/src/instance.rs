@@ -99,7 +99,10 @@ impl Instance {
             Ok(Ok(())) => Ok(()),
             Ok(Err(failure)) => {
                 let failure = convert::failure(failure);
-                Err(StartError::Init { code: failure.code, message: failure.message })
+                Err(StartError::Init {
+                    code: failure.code,
+                    message: failure.message,
+                })
             }
             Err(error) => Err(match trap::explain(&error, self.store.data()) {
                 Failed::Fault(fault) => StartError::Fault(fault),
@@ -140,7 +143,11 @@ fn new_store(template: &Template) -> Store<State> {
     store.set_hostcall_fuel(OUTPUT_BYTES_MAX);
     store.epoch_deadline_callback(|mut store| {
         let is_over = store.data_mut().watch.tick();
-        Ok(if is_over { UpdateDeadline::Interrupt } else { UpdateDeadline::Continue(1) })
+        Ok(if is_over {
+            UpdateDeadline::Interrupt
+        } else {
+            UpdateDeadline::Continue(1)
+        })
     });
     // Before anything runs: start functions are the guest's code too, and a store without a deadline is past it.
     store.set_epoch_deadline(1);
@@ -168,7 +175,10 @@ fn check_caps(outcome: &Outcome) -> Result<(), Fault> {
     Err(Fault {
         class: Class::Contract,
         code: "too-many-effects".to_owned(),
-        message: format!("the handler returned {} effects; at most {EFFECTS_MAX} are taken for one message", effects.len()),
+        message: format!(
+            "the handler returned {} effects; at most {EFFECTS_MAX} are taken for one message",
+            effects.len()
+        ),
         site: "too-many-effects".to_owned(),
     })
 }

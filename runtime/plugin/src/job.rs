@@ -44,6 +44,10 @@ pub struct Handled {
 
 impl std::fmt::Debug for Job {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Job").field("range", &self.range).field("headers", &self.headers).finish_non_exhaustive()
+        formatter
+            .debug_struct("Job")
+            .field("range", &self.range)
+            .field("headers", &self.headers)
+            .finish_non_exhaustive()
     }
 }

@@ -50,7 +50,10 @@ pub(crate) enum Failed {
 impl From<Failed> for HandleError {
     fn from(failed: Failed) -> Self {
         match failed {
-            Failed::Fault(fault) => Self::Init { code: fault.code, message: fault.message },
+            Failed::Fault(fault) => Self::Init {
+                code: fault.code,
+                message: fault.message,
+            },
             Failed::WallClock(after) => Self::WallClock { after },
             Failed::Stopped => Self::Stopped,
             Failed::Internal(reason) => Self::Internal(reason),
@@ -76,7 +79,11 @@ pub(crate) fn explain(error: &wasmtime::Error, state: &State) -> Failed {
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {
         let is_memory = state.memory.was_refused() && *trap != Trap::StackOverflow;
-        return Failed::Fault(if is_memory { memory_fault(error, state) } else { trap_fault(*trap, error, state) });
+        return Failed::Fault(if is_memory {
+            memory_fault(error, state)
+        } else {
+            trap_fault(*trap, error, state)
+        });
     }
     Failed::Fault(lift_fault(error, state))
 }
@@ -85,13 +92,24 @@ fn cpu_fault(error: &wasmtime::Error, state: &State) -> Fault {
     let limit = state.watch.limits().cpu;
     let what = format!("the message took more CPU time than `limits.cpu` ({limit:?})");
     // Where the clock catches a loop is chance, so it is no part of the site.
-    fault(Class::Cpu, "cpu-limit", message(&what, error, state), "cpu-limit".to_owned())
+    fault(
+        Class::Cpu,
+        "cpu-limit",
+        message(&what, error, state),
+        "cpu-limit".to_owned(),
+    )
 }
 
 fn memory_fault(error: &wasmtime::Error, state: &State) -> Fault {
     let (used, limit) = (state.memory.used(), state.memory.limit());
-    let what = format!("the handler asked for more memory than `limits.memory` ({limit} bytes, {used} in use) and died of it");
-    fault(Class::Memory, "memory-limit", message(&what, error, state), "memory-limit".to_owned())
+    let what =
+        format!("the handler asked for more memory than `limits.memory` ({limit} bytes, {used} in use) and died of it");
+    fault(
+        Class::Memory,
+        "memory-limit",
+        message(&what, error, state),
+        "memory-limit".to_owned(),
+    )
 }
 
 fn trap_fault(trap: Trap, error: &wasmtime::Error, state: &State) -> Fault {
@@ -105,7 +123,10 @@ fn trap_fault(trap: Trap, error: &wasmtime::Error, state: &State) -> Fault {
 fn lift_fault(error: &wasmtime::Error, state: &State) -> Fault {
     let reason = error.root_cause().to_string();
     if reason.contains("fuel allocated for hostcalls") {
-        let what = format!("the handler gave back more than {} MiB for one message", OUTPUT_BYTES_MAX >> 20);
+        let what = format!(
+            "the handler gave back more than {} MiB for one message",
+            OUTPUT_BYTES_MAX >> 20
+        );
         return fault(Class::Contract, "output-too-large", what, "output-too-large".to_owned());
     }
     if is_not_utf8(error) {
@@ -127,7 +148,12 @@ fn is_not_utf8(error: &wasmtime::Error) -> bool {
 }
 
 fn fault(class: Class, code: &str, message: String, site: String) -> Fault {
-    Fault { class, code: code.to_owned(), message, site }
+    Fault {
+        class,
+        code: code.to_owned(),
+        message,
+        site,
+    }
 }
 
 /// The guest's own last words first, then what happened, then where.
@@ -148,7 +174,10 @@ fn message(what: &str, error: &wasmtime::Error, state: &State) -> String {
 }
 
 fn frames(error: &wasmtime::Error) -> &[FrameInfo] {
-    error.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames).unwrap_or_default()
+    error
+        .downcast_ref::<WasmBacktrace>()
+        .map(WasmBacktrace::frames)
+        .unwrap_or_default()
 }
 
 /// A frame as people read it.
@@ -160,7 +189,12 @@ impl std::fmt::Display for Shown<'_> {
             Some(name) => write!(formatter, "{:#}", demangle(name))?,
             None => write!(formatter, "function[{}]", self.0.func_index())?,
         }
-        if let Some((file, line)) = self.0.symbols().first().and_then(|symbol| symbol.file().zip(symbol.line())) {
+        if let Some((file, line)) = self
+            .0
+            .symbols()
+            .first()
+            .and_then(|symbol| symbol.file().zip(symbol.line()))
+        {
             return write!(formatter, " ({file}:{line})");
         }
         match self.0.module_offset() {
@@ -172,7 +206,11 @@ impl std::fmt::Display for Shown<'_> {
 
 /// A frame's function names, the innermost inlined one first, mangled as they stand in the component.
 fn names(frame: &FrameInfo) -> impl Iterator<Item = &str> {
-    frame.symbols().iter().filter_map(|symbol| symbol.name()).chain(frame.func_name())
+    frame
+        .symbols()
+        .iter()
+        .filter_map(|symbol| symbol.name())
+        .chain(frame.func_name())
 }
 
 /// Says where a trap happened, in words that stay the same from message to message.
@@ -183,8 +221,13 @@ fn site(code: &str, trap: Trap, error: &wasmtime::Error) -> String {
     }
     let frames = frames(error);
     let cause = frames.iter().find_map(|frame| {
-        let name = names(frame).map(|name| format!("{:#}", demangle(name))).find(|name| !is_plumbing(name))?;
-        Some(format!("{code} in {name}+{:#x}", frame.func_offset().unwrap_or_default()))
+        let name = names(frame)
+            .map(|name| format!("{:#}", demangle(name)))
+            .find(|name| !is_plumbing(name))?;
+        Some(format!(
+            "{code} in {name}+{:#x}",
+            frame.func_offset().unwrap_or_default()
+        ))
     });
     cause.unwrap_or_else(|| unnamed_site(code, frames))
 }

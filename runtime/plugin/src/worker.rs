@@ -59,7 +59,11 @@ impl Worker {
         is_wanted: impl Fn() -> bool,
     ) -> Result<Vec<Handled>, HandleError> {
         let Some(records) = job.records.get(job.range.clone()) else {
-            return Err(HandleError::Internal(format!("no records {:?} in a batch of {}", job.range, job.records.len())));
+            return Err(HandleError::Internal(format!(
+                "no records {:?} in a batch of {}",
+                job.range,
+                job.records.len()
+            )));
         };
         let (instance, batches_left) = self.take(plugin);
         let is_kept = instance.is_some();
@@ -81,7 +85,11 @@ impl Worker {
             has_failed |= one.runs > 1;
             handled.push(one);
         }
-        let batches_left = if is_kept && !has_failed { batches_left } else { lifetime(plugin) };
+        let batches_left = if is_kept && !has_failed {
+            batches_left
+        } else {
+            lifetime(plugin)
+        };
         let instance = run.finish();
         self.keep(plugin, instance, batches_left.saturating_sub(1));
         Ok(handled)
@@ -89,7 +97,10 @@ impl Worker {
 
     fn take(&mut self, plugin: &Arc<Plugin>) -> (Option<Instance>, u32) {
         self.kept.retain(|kept| kept.plugin.strong_count() > 0);
-        let ours = self.kept.iter().position(|kept| std::ptr::eq(kept.plugin.as_ptr(), Arc::as_ptr(plugin)));
+        let ours = self
+            .kept
+            .iter()
+            .position(|kept| std::ptr::eq(kept.plugin.as_ptr(), Arc::as_ptr(plugin)));
         match ours.map(|index| self.kept.remove(index)) {
             Some(kept) => (Some(kept.instance), kept.batches_left),
             None => (None, 0),
@@ -104,7 +115,11 @@ impl Worker {
         if self.kept.len() >= KEPT_MAX {
             self.kept.remove(0);
         }
-        self.kept.push(Kept { plugin: Arc::downgrade(plugin), instance, batches_left });
+        self.kept.push(Kept {
+            plugin: Arc::downgrade(plugin),
+            instance,
+            batches_left,
+        });
     }
 }
 
@@ -119,7 +134,10 @@ fn lifetime(plugin: &Plugin) -> u32 {
 impl<'a> Run<'a> {
     fn record(&mut self, record: &'a Record) -> Result<Handled, HandleError> {
         match self.attempt(record)? {
-            Ok(outcome) => Ok(Handled { result: Ok(outcome), runs: 1 }),
+            Ok(outcome) => Ok(Handled {
+                result: Ok(outcome),
+                runs: 1,
+            }),
             Err(first) => {
                 // The poisoned store is gone already. The second run is alone in its instance: nothing ran before it,
                 // and nothing runs after it.
@@ -132,7 +150,10 @@ impl<'a> Run<'a> {
                         "a handler failed on a record and did not when it ran alone: it is not a pure function"
                     );
                 }
-                Ok(Handled { result: second, runs: 2 })
+                Ok(Handled {
+                    result: second,
+                    runs: 2,
+                })
             }
         }
     }
@@ -186,7 +207,11 @@ impl<'a> Run<'a> {
             }
             None => {
                 if dropped > 0 {
-                    warn!(plugin = self.plugin.name(), lines = dropped, "lines of a handler's log dropped: too many in one batch");
+                    warn!(
+                        plugin = self.plugin.name(),
+                        lines = dropped,
+                        "lines of a handler's log dropped: too many in one batch"
+                    );
                 }
                 None
             }
@@ -197,7 +222,10 @@ impl<'a> Run<'a> {
 fn not_started(error: StartError) -> HandleError {
     match error {
         StartError::Init { code, message } => HandleError::Init { code, message },
-        StartError::Fault(fault) => HandleError::Init { code: fault.code, message: fault.message },
+        StartError::Fault(fault) => HandleError::Init {
+            code: fault.code,
+            message: fault.message,
+        },
         StartError::Memory => HandleError::Init {
             code: "memory-limit".to_owned(),
             message: "the instance needs more memory to start than `limits.memory` allows".to_owned(),

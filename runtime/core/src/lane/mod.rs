@@ -2,10 +2,12 @@
 
 mod batch;
 mod event;
+mod judge;
 mod machine;
 mod outstanding;
 pub mod position;
 mod queue;
 
 pub use event::{Acquired, Action, Authority, Command, Event, Pending, Resend, Settled, Settings, State, Status, Stop, Write, Written};
+pub use judge::{Judge, Judgement};
 pub use machine::Lane;

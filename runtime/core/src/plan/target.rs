@@ -64,8 +64,8 @@ pub struct TableFacts {
     /// Whether something besides the key, NOT NULL and types could refuse or change a row: a check, another unique or
     /// exclusion constraint, a foreign key on either side, a domain, a row trigger, or a rule.
     pub is_strict: bool,
-    /// Whether a constraint could be checked as late as COMMIT.
-    pub has_deferrable: bool,
+    /// Quoted names of the constraints that are checked as late as COMMIT.
+    pub deferred: Vec<String>,
 }
 
 /// What the database says of a column.

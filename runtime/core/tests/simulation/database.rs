@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use forebay_core::fault::{Class, Fault};
-use forebay_core::lane::{Acquired, Authority, Resend, Settings, Stop, Write, Written};
+use forebay_core::lane::{Acquired, Authority, Judge, Judgement, Resend, Settings, Write, Written};
 use forebay_core::outbox::{ID_HEADER, Outgoing};
 use forebay_core::outcome::Outcome;
-use forebay_core::policy::decide::heals_by_waiting;
 use forebay_core::verdict::Verdict;
 
 use crate::broker::{Kind, PARTITIONS, kind};
@@ -51,56 +50,45 @@ impl Database {
         if is_ledger && !self.has_no_fence && row.ledger != Some((write.expected, write.epoch)) {
             return Err(Verdict::Fenced);
         }
-        let (mut run, mut stop, mut done) = (write.run.clone(), None, write.records.len());
+        let mut judge = Judge::new(write, &settings.retry);
+        let mut guilty = BTreeMap::new();
+        while let Some(record) = write.records.get(judge.next()) {
+            let index = judge.next();
+            let fault = self.refuses(partition, record.offset, &write.handled[index].result);
+            if judge.push(fault.as_ref()).is_break() {
+                break;
+            }
+            guilty.extend(fault.map(|fault| (index, fault)));
+        }
+        let Judgement { done, position, run, stop } = judge.finish();
         let mut fates: Vec<(i64, &'static str)> = Vec::new();
         let mut outgoing: Vec<Outgoing> = Vec::new();
-        run.start_batch();
-        for (index, record) in write.records.iter().enumerate().skip(write.from) {
-            let result = self.judge(partition, record.offset, &write.handled[index].result);
-            let attempt = if index == write.from { write.attempt } else { 1 };
-            if let Err(fault) = &result
-                && heals_by_waiting(fault)
-                && attempt < settings.retry.attempts.get()
-            {
-                (stop, done) = (Some(Stop::Wait(fault.clone())), index);
-                break;
-            }
-            if let Some(tripped) = run.push(result.as_ref().err()) {
-                done = write.from + tripped.from;
-                stop = Some(Stop::Alike(tripped));
-                fates.retain(|(offset, _)| *offset < write.records[done].offset);
-                outgoing.retain(|message| number(message) < write.records[done].offset);
-                run.withhold();
-                break;
-            }
-            match result {
-                Ok(Outcome::Ok(effects)) => {
-                    fates.push((record.offset, "applied"));
-                    outgoing.extend(effects.iter().map(|_| message(partition, record.offset, "0", false)));
+        for index in write.from..done {
+            let offset = write.records[index].offset;
+            match &write.handled[index].result {
+                Ok(Outcome::Skip(_)) => fates.push((offset, "skipped")),
+                Ok(Outcome::Ok(effects)) if !guilty.contains_key(&index) => {
+                    fates.push((offset, "applied"));
+                    outgoing.extend(effects.iter().map(|_| message(partition, offset, "0", false)));
                 }
-                Ok(Outcome::Skip(_)) => fates.push((record.offset, "skipped")),
-                Ok(Outcome::Reject(_)) | Err(_) => {
-                    fates.push((record.offset, "dead-lettered"));
-                    outgoing.push(message(partition, record.offset, "dlq", true));
+                _ => {
+                    fates.push((offset, "dead-lettered"));
+                    outgoing.push(message(partition, offset, "dlq", true));
                 }
             }
         }
-        let position = write.records.get(done).map_or(write.next, |first| match done {
-            done if done == write.from => write.expected,
-            _ => first.offset,
-        });
         self.commit(partition, write, position, &fates, &outgoing, is_ledger);
         Ok(Written { done, position, outgoing: Arc::new(outgoing), run, stop })
     }
 
-    fn judge(&self, partition: usize, offset: i64, result: &Result<Outcome, Fault>) -> Result<Outcome, Fault> {
+    fn refuses(&self, partition: usize, offset: i64, result: &Result<Outcome, Fault>) -> Option<Fault> {
         let data = |code: &str| {
-            Err(Fault { class: Class::Data, code: code.into(), message: String::new(), site: format!("{offset}") })
+            Some(Fault { class: Class::Data, code: code.into(), message: String::new(), site: format!("{offset}") })
         };
         match (result, kind(partition, offset)) {
             (Ok(_), Kind::Refused) => data("23514"),
             (Ok(_), Kind::Orphan) if !self.has_parents => data("23503"),
-            (result, _) => result.clone(),
+            _ => None,
         }
     }
 

@@ -16,6 +16,13 @@ pub(super) struct Flight {
     pub(super) is_alone: bool,
 }
 
+impl Flight {
+    /// Returns the flight as one that no mate can have brought down.
+    pub(super) fn alone(self) -> Self {
+        Self { is_alone: true, ..self }
+    }
+}
+
 #[derive(Debug)]
 struct Open {
     results: Vec<Result<Landed, SendError>>,
@@ -103,9 +110,8 @@ impl Flights {
     }
 
     /// Sends a message once more alone: a mate in its batch may have been the guilty one.
-    pub(super) fn suspect(&mut self, mut flight: Flight) {
-        flight.is_alone = true;
-        self.suspects.push_back(flight);
+    pub(super) fn suspect(&mut self, flight: Flight) {
+        self.suspects.push_back(flight.alone());
     }
 
     /// Takes everything back that the client has: it is at its end.

@@ -130,8 +130,7 @@ impl Worker {
                 }
                 // Refused before it met a mate: nobody else can be guilty.
                 Err((code, text)) => {
-                    let flight = Flight { is_alone: true, ..flight };
-                    self.judge(flight, Code(code), &text);
+                    self.judge(flight.alone(), Code(code), &text);
                     if self.is_broken {
                         return;
                     }

@@ -99,7 +99,7 @@ impl Client {
     pub(crate) fn seek(&self, items: &[Item], timeout_ms: i32) -> Result<Vec<Item>, Failure> {
         let list = List::new(items).ok_or((0, NO_MEMORY.to_owned()))?;
         // SAFETY: the list is ours and filled by the call; the error object is ours.
-        check_object(unsafe { sys::rd_kafka_seek_partitions(self.ptr(), list.ptr(), timeout_ms) })?;
+        unsafe { check_object(sys::rd_kafka_seek_partitions(self.ptr(), list.ptr(), timeout_ms)) }?;
         Ok(list.items())
     }
 
@@ -141,7 +141,7 @@ impl Queue {
     /// [`Queue::is_closed`].
     pub(crate) fn close_consumer(&self) -> Result<(), Failure> {
         // SAFETY: handle and queue are alive; the error object is ours.
-        check_object(unsafe { sys::rd_kafka_consumer_close_queue(self.client().ptr(), self.ptr()) })
+        unsafe { check_object(sys::rd_kafka_consumer_close_queue(self.client().ptr(), self.ptr())) }
     }
 
     /// Returns whether the consumer has left.

@@ -14,9 +14,9 @@ mod message;
 mod mock;
 mod produce;
 
-pub(crate) use admin::{Description, describe};
+pub(crate) use admin::describe;
 pub(crate) use client::{Client, Role};
-pub(crate) use code::{CodeText, describe_code};
+pub(crate) use code::describe_code;
 pub(crate) use consumer::{Assignment, Protocol};
 pub(crate) use event::{Event, EventKind, Queue, Waker};
 pub(crate) use list::{BEGINNING, END, Item, NO_OFFSET};

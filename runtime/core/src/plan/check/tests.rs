@@ -22,7 +22,7 @@ fn targets() -> Targets {
             column("made", ColumnKind::Int4, true),
         ],
         is_strict: false,
-        has_deferrable: false,
+        deferred: Vec::new(),
     };
     let table = |key: &[&str]| settings::Table {
         sink: "s".into(),

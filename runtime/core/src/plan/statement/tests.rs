@@ -27,7 +27,7 @@ fn table(name: &str, on_conflict: OnConflict, is_strict: bool, fold: Fold) -> Ta
         sql_name: name.into(),
         columns: names.map(|name| column(name, ColumnKind::Int8)).to_vec(),
         is_strict,
-        has_deferrable: false,
+        deferred: Vec::new(),
     };
     let settings = settings::Table {
         sink: "s".into(),

@@ -1,0 +1,102 @@
+//! What becomes of the records of a transaction, one after the other: the part of a write that no database decides.
+
+use crate::fault::Fault;
+use crate::lane::event::{Stop, Write};
+use crate::manifest::settings::Retry;
+use crate::policy::alike::Run;
+use crate::policy::decide::{Attempt, Disposition, decide};
+use crate::verdict::Verdict;
+
+/// Takes the records of a write in order, and says where it must stop.
+#[derive(Debug, Clone)]
+pub struct Judge<'a> {
+    write: &'a Write,
+    retry: &'a Retry,
+    run: Run,
+    next: usize,
+    stop: Option<(usize, Stop)>,
+}
+
+/// How far a transaction goes.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Judgement {
+    /// Index of the first record that stays; their count if none does.
+    pub done: usize,
+    /// The position to commit.
+    pub position: i64,
+    /// Faults in a row up to here.
+    pub run: Run,
+    /// Why the rest stays.
+    pub stop: Option<Stop>,
+}
+
+impl<'a> Judge<'a> {
+    /// Starts at the first record that is not terminal.
+    pub fn new(write: &'a Write, retry: &'a Retry) -> Self {
+        let mut run = write.run.clone();
+        run.start_batch();
+        Self { write, retry, run, next: write.from, stop: None }
+    }
+
+    /// Returns how far the batch goes by what the plugin said alone.
+    pub fn before_sql(write: &'a Write, retry: &'a Retry) -> usize {
+        let mut judge = Self::new(write, retry);
+        while judge.next < write.records.len() {
+            if judge.push(None).is_break() {
+                break;
+            }
+        }
+        judge.finish().done
+    }
+
+    /// Takes the next record, with the fault the database found in it, if any; breaks where the transaction must end
+    /// before it.
+    pub fn push(&mut self, data: Option<&Fault>) -> std::ops::ControlFlow<()> {
+        let index = self.next;
+        let handled = self.write.handled.get(index).and_then(|handled| handled.result.as_ref().err());
+        let fault = data.or(handled);
+        self.next += 1;
+        if let Some(fault) = data {
+            let number = if index == self.write.from { self.write.attempt } else { 1 };
+            let attempt = Attempt { number, alone: true, jitter: 0 };
+            if let Disposition::Wait(..) = decide(&Verdict::Record(fault.clone()), attempt, self.retry) {
+                self.stop = Some((index, Stop::Wait(fault.clone())));
+                return std::ops::ControlFlow::Break(());
+            }
+        }
+        match self.run.push(fault) {
+            None => std::ops::ControlFlow::Continue(()),
+            Some(mut tripped) => {
+                tripped.from += self.write.from;
+                self.run.withhold();
+                self.stop = Some((tripped.from, Stop::Alike(tripped)));
+                std::ops::ControlFlow::Break(())
+            }
+        }
+    }
+
+    /// Returns the index of the record that [`Self::push`] takes next.
+    pub fn next(&self) -> usize {
+        self.next
+    }
+
+    /// Returns how far the transaction goes.
+    pub fn finish(self) -> Judgement {
+        let (done, stop) = match self.stop {
+            Some((at, stop)) => (at, Some(stop)),
+            None => (self.write.records.len(), None),
+        };
+        // Up to the last terminal record, and never over a hole before a record that stays: the ledger's position is
+        // then the same however the batch was cut.
+        let position = match done {
+            done if done == self.write.from && stop.is_some() => self.write.expected,
+            done if stop.is_some() => {
+                let last = done.checked_sub(1).and_then(|last| self.write.records.get(last));
+                last.map_or(self.write.expected, |record| record.offset + 1)
+            }
+            _ => self.write.next,
+        };
+        Judgement { done, position, run: self.run, stop }
+    }
+}
