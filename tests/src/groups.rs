@@ -39,6 +39,7 @@ pub async fn reset_offsets(kafka: &Kafka, group: &str, topic: &str, to: &[&str])
 async fn tool(kafka: &Kafka, args: &[&str]) -> String {
     let mut command = kafka::java(
         "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+        "OFF",
         &["-Xmx128m"],
     );
     command.args(["--bootstrap-server", &kafka.bootstrap()]).args(args);

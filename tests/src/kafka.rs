@@ -25,7 +25,8 @@ const START: Duration = Duration::from_secs(90);
 /// How long one request to it may take.
 const REQUEST: Duration = Duration::from_secs(20);
 
-/// Small, quick to join and to clean, and nothing happens by itself.
+/// Small, quick to join and to clean, and nothing happens by itself. A killed broker may register again only once its
+/// session is over: the default would make every restart 9 s longer.
 const SETTINGS: &str = "\
 process.roles=broker,controller
 node.id=1
@@ -45,6 +46,8 @@ transaction.state.log.num.partitions=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=1
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=3000
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 log.initial.task.delay.ms=500
@@ -239,8 +242,8 @@ impl Kafka {
     }
 }
 
-/// Returns a command that runs a class of Kafka's.
-pub(crate) fn java(main_class: &str, memory: &[&str]) -> Command {
+/// Returns a command that runs a class of Kafka's, which prints what is at least of that log level.
+pub(crate) fn java(main_class: &str, level: &str, memory: &[&str]) -> Command {
     let libs = place::target().join("kafka/libs");
     assert!(
         libs.is_dir(),
@@ -251,13 +254,13 @@ pub(crate) fn java(main_class: &str, memory: &[&str]) -> Command {
     command
         .args(memory)
         .args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"]);
-    command.arg("-Dorg.apache.logging.log4j.level=WARN");
+    command.arg(format!("-Dorg.apache.logging.log4j.level={level}"));
     command.arg("-cp").arg(libs.join("*")).arg(main_class);
     command
 }
 
 fn run(scratch: &Scratch) -> Process {
-    let mut command = java("kafka.Kafka", &["-Xmx384m", "-Xms128m"]);
+    let mut command = java("kafka.Kafka", "WARN", &["-Xmx384m", "-Xms128m"]);
     command
         .arg(scratch.path().join("server.properties"))
         .current_dir(scratch.path());
@@ -265,7 +268,7 @@ fn run(scratch: &Scratch) -> Process {
 }
 
 async fn format_storage(scratch: &Scratch) {
-    let mut command = java("kafka.tools.StorageTool", &["-Xmx128m"]);
+    let mut command = java("kafka.tools.StorageTool", "WARN", &["-Xmx128m"]);
     command
         .args(["format", "--cluster-id", &cluster_id(), "--config"])
         .arg(scratch.path().join("server.properties"));

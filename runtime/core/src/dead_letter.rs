@@ -7,7 +7,8 @@ use jiff::Timestamp;
 
 use crate::fault::Fault;
 use crate::outbox::{ID_HEADER, Outgoing};
-use crate::outcome::{Effect, Outcome, Publish};
+use crate::lane::Fate;
+use crate::outcome::{Effect, Handled, Publish};
 use crate::plan::target::{TargetKind, Targets};
 use crate::record::Record;
 
@@ -73,12 +74,24 @@ impl Origin {
         })
     }
 
-    /// Appends the messages that a record's outcome publishes.
-    pub fn publishes(&self, record: &Record, outcome: &Outcome, targets: &Targets, into: &mut Vec<Outgoing>) {
-        let Outcome::Ok(effects) = outcome else { return };
-        for (index, effect) in effects.iter().enumerate() {
-            if let Effect::Publish(publish) = effect {
-                into.extend(message(record, index, publish, targets));
+    /// Appends what leaves the database's world because of a record: the messages it publishes, or its dead letter.
+    pub fn outgoing(
+        &self,
+        (record, handled): (&Record, &Handled),
+        fate: &Fate<'_>,
+        targets: &Targets,
+        now: Timestamp,
+        into: &mut Vec<Outgoing>,
+    ) {
+        match fate {
+            Fate::Skipped(_) => {}
+            Fate::DeadLettered(fault) => into.extend(self.letter(record, fault, handled.runs, now)),
+            Fate::Applied(effects) => {
+                for (index, effect) in effects.iter().enumerate() {
+                    if let Effect::Publish(publish) = effect {
+                        into.extend(message(record, index, publish, targets));
+                    }
+                }
             }
         }
     }

@@ -60,7 +60,8 @@ impl Admin {
     /// If the cluster does not answer, or not to this user.
     pub async fn describe(&self, topic: &str) -> Result<Option<TopicFacts>, Error> {
         let name = topic.to_owned();
-        let asked = self.ask(move |client| (describe(client, &name, TIMEOUT_MS), client.topic_settings(&name, TIMEOUT_MS)));
+        let asked =
+            self.ask(move |client| (describe(client, &name, TIMEOUT_MS), client.topic_settings(&name, TIMEOUT_MS)));
         let (described, settings) = asked.await?;
         let described = match described {
             Ok(described) => described,
@@ -180,5 +181,5 @@ impl Admin {
 /// Reads a committed position; a negative offset is none.
 pub(crate) fn committed(item: &Item) -> Option<Committed> {
     let metadata = item.metadata.as_deref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-    (item.offset >= 0).then(|| Committed { offset: item.offset, metadata, leader_epoch: item.leader_epoch })
+    (item.offset >= 0).then_some(Committed { offset: item.offset, metadata, leader_epoch: item.leader_epoch })
 }

@@ -112,7 +112,8 @@ mod tests {
 
     #[test]
     fn lets_the_manifest_change_defaults_but_not_what_correctness_fixes() {
-        let properties = [("fetch.wait.max.ms", "7"), ("auto.offset.reset", "latest"), ("message.max.bytes", "90000000")];
+        let properties =
+            [("fetch.wait.max.ms", "7"), ("auto.offset.reset", "latest"), ("message.max.bytes", "90000000")];
         let properties: BTreeMap<String, Secret> =
             properties.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(*value))).collect();
         let kafka = Kafka { name: "k".into(), bootstrap_servers: vec!["a:1".into(), "b:2".into()], properties };

@@ -39,11 +39,9 @@ impl Error {
         let (kind, advice) = match verdict(code) {
             Verdict::Configuration(mend) => (Kind::Configuration, Some(mend.advice())),
             Verdict::Fatal => (Kind::Fatal, None),
-            Verdict::Fine
-            | Verdict::Message
-            | Verdict::Unavailable
-            | Verdict::Fenced
-            | Verdict::Unreadable => (Kind::Unavailable, None),
+            Verdict::Fine | Verdict::Message | Verdict::Unavailable | Verdict::Fenced | Verdict::Unreadable => {
+                (Kind::Unavailable, None)
+            }
         };
         let text = match advice {
             Some(advice) => format!("{what}: {text} ({code}); {advice}"),

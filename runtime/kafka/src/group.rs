@@ -81,7 +81,8 @@ impl Group {
         let mailbox = Arc::new(Mailbox::new(waker.clone()));
         let no_thread = |error| Error::fatal(format!("start a thread for group `{group}`: {error}"));
         let watermarks = Arc::new(Watermarks::start(Arc::clone(&client)).map_err(no_thread)?);
-        let pulse = Arc::new(Pulse { started: Instant::now(), last_turn: AtomicU64::new(0), stalls: AtomicU64::new(0) });
+        let pulse =
+            Arc::new(Pulse { started: Instant::now(), last_turn: AtomicU64::new(0), stalls: AtomicU64::new(0) });
         let what = format!("subscribe group `{group}` to {}", topics.join(", "));
         client.subscribe(&topics).map_err(|(code, text)| Error::of(&what, code, &text))?;
         let group_handle = Self {

@@ -85,7 +85,7 @@ pub enum Problem {
         reason: String,
     },
     /// No handler is exported.
-    #[error("does not export `{expected}`; it exports {found}. build it for the world `forebay:handler/pure`")]
+    #[error("does not export `{expected}` (it exports {found}); build it for the world `forebay:handler/pure`")]
     NoHandler {
         /// The interface a handler exports.
         expected: String,
@@ -112,7 +112,7 @@ pub enum Problem {
     },
     /// Imports that no handler gets.
     #[error(
-        "imports {refused}, which a handler does not get: it may import `forebay:handler/log` and `forebay:handler/metrics` only. {advice}"
+        "imports {refused}, which a handler does not get: it may import `forebay:handler/log` and `forebay:handler/metrics` only; {advice}"
     )]
     Imports {
         /// Every refused import.

@@ -11,6 +11,7 @@ use wasmtime::{Store, UpdateDeadline};
 use crate::bindings::v0_1::exports::forebay::handler::handler::Guest;
 use crate::bindings::v0_1::{Handling, HandlingIndices};
 use crate::convert::{self, LoweredMessage};
+use crate::error::HandleError;
 use crate::imports::Log;
 use crate::limits::{EFFECTS_MAX, MemoryLimit, OUTPUT_BYTES_MAX};
 use crate::metrics::MetricsSnapshot;
@@ -63,7 +64,7 @@ pub(crate) enum StartError {
     /// It trapped or overran a limit, in `init` or before.
     Fault(Fault),
     /// Nothing of the guest's doing.
-    Host(Failed),
+    Host(HandleError),
 }
 
 impl State {
@@ -106,7 +107,7 @@ impl Instance {
             }
             Err(error) => Err(match trap::explain(&error, self.store.data()) {
                 Failed::Fault(fault) => StartError::Fault(fault),
-                failed => StartError::Host(failed),
+                Failed::Host(error) => StartError::Host(error),
             }),
         }
     }
@@ -159,11 +160,11 @@ fn not_instantiated(error: &wasmtime::Error, state: &State) -> StartError {
         return StartError::Memory;
     }
     if !trap::is_guest_code(error) {
-        return StartError::Host(Failed::Internal(format!("make an instance: {error:#}")));
+        return StartError::Host(HandleError::Internal(format!("make an instance: {error:#}")));
     }
     match trap::explain(error, state) {
         Failed::Fault(fault) => StartError::Fault(fault),
-        failed => StartError::Host(failed),
+        Failed::Host(error) => StartError::Host(error),
     }
 }
 

@@ -18,7 +18,6 @@ use crate::error::{LoadError, Names, Problem};
 use crate::imports;
 use crate::instance::{Instance, StartError, State, Template};
 use crate::plugin::Plugin;
-use crate::trap::Failed;
 use crate::watch::TimeLimits;
 
 /// The interface that a handler exports, without its version.
@@ -167,11 +166,11 @@ fn check_imports(engine: &Engine, component: &Component) -> Result<(), Problem> 
         return Ok(());
     }
     let advice = if refused.iter().any(|name| name.starts_with("wasi:")) {
-        "Build it without WASI, as the SDK of its language does (for Rust: target `wasm32-unknown-unknown`)"
+        "build it without WASI, as the SDK of its language does (for Rust: target `wasm32-unknown-unknown`)"
     } else if refused.iter().any(|name| name.starts_with("forebay:handler/")) {
-        "Build it against the WIT package `forebay:handler@0.1.0`, or update the host"
+        "build it against the WIT package `forebay:handler@0.1.0`, or update the host"
     } else {
-        "Take these imports out: a handler is a pure function of one message"
+        "take these imports out: a handler is a pure function of one message"
     };
     Err(Problem::Imports {
         refused: Names(refused),
@@ -205,17 +204,9 @@ fn not_started(error: StartError, plugin: &settings::Plugin) -> Problem {
             message: fault.message,
             is_trap: true,
         },
-        StartError::Host(Failed::Fault(fault)) => Problem::Host { reason: fault.message },
-        StartError::Host(Failed::WallClock(after)) => Problem::Host {
-            reason: format!(
-                "`init` was not done after {} s; this machine is starved",
-                after.as_secs()
-            ),
+        StartError::Host(error) => Problem::Host {
+            reason: error.to_string(),
         },
-        StartError::Host(Failed::Stopped) => Problem::Host {
-            reason: "the plugin host is being stopped".to_owned(),
-        },
-        StartError::Host(Failed::Internal(reason)) => Problem::Host { reason },
     }
 }
 

@@ -39,26 +39,8 @@ const PLUMBING: [&str; 14] = [
 pub(crate) enum Failed {
     /// The message's fault.
     Fault(Fault),
-    /// The wall clock ran out.
-    WallClock(std::time::Duration),
-    /// The host is being stopped.
-    Stopped,
-    /// The host's own trouble.
-    Internal(String),
-}
-
-impl From<Failed> for HandleError {
-    fn from(failed: Failed) -> Self {
-        match failed {
-            Failed::Fault(fault) => Self::Init {
-                code: fault.code,
-                message: fault.message,
-            },
-            Failed::WallClock(after) => Self::WallClock { after },
-            Failed::Stopped => Self::Stopped,
-            Failed::Internal(reason) => Self::Internal(reason),
-        }
-    }
+    /// The host's trouble, which convicts no message.
+    Host(HandleError),
 }
 
 /// Returns whether the guest's own code was running when `error` came about.
@@ -69,13 +51,18 @@ pub(crate) fn is_guest_code(error: &wasmtime::Error) -> bool {
 /// Says what the failed call of a store with this `state` means.
 pub(crate) fn explain(error: &wasmtime::Error, state: &State) -> Failed {
     match state.watch.stop() {
-        Some(Stop::Host) => return Failed::Stopped,
-        Some(Stop::Wall) => return Failed::WallClock(state.watch.limits().wall),
+        Some(Stop::Host) => return Failed::Host(HandleError::Stopped),
+        Some(Stop::Wall) => {
+            return Failed::Host(HandleError::WallClock {
+                after: state.watch.limits().wall,
+            });
+        }
         Some(Stop::Cpu) => return Failed::Fault(cpu_fault(error, state)),
         None => {}
     }
     if state.memory.was_starved() {
-        return Failed::Internal("the operating system has no memory for a handler".to_owned());
+        let reason = "the operating system has no memory for a handler";
+        return Failed::Host(HandleError::Internal(reason.to_owned()));
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {
         let is_memory = state.memory.was_refused() && *trap != Trap::StackOverflow;
@@ -164,7 +151,7 @@ fn message(what: &str, error: &wasmtime::Error, state: &State) -> String {
         text.push('\n');
     }
     text.push_str(what);
-    for frame in frames(error) {
+    for frame in from_cause(frames(error)) {
         if write!(text, "\n  at {}", Shown(frame)).is_err() || text.len() > MESSAGE_BYTES_MAX {
             break;
         }
@@ -178,6 +165,19 @@ fn frames(error: &wasmtime::Error) -> &[FrameInfo] {
         .downcast_ref::<WasmBacktrace>()
         .map(WasmBacktrace::frames)
         .unwrap_or_default()
+}
+
+/// Leaves out what lies between a panic and its cause.
+fn from_cause(frames: &[FrameInfo]) -> &[FrameInfo] {
+    let cause = frames.iter().position(|frame| cause(frame).is_some());
+    cause.and_then(|cause| frames.get(cause..)).unwrap_or(frames)
+}
+
+/// Returns the frame's innermost function that is more than plumbing.
+fn cause(frame: &FrameInfo) -> Option<String> {
+    names(frame)
+        .map(|name| format!("{:#}", demangle(name)))
+        .find(|name| !is_plumbing(name))
 }
 
 /// A frame as people read it.
@@ -221,13 +221,8 @@ fn site(code: &str, trap: Trap, error: &wasmtime::Error) -> String {
     }
     let frames = frames(error);
     let cause = frames.iter().find_map(|frame| {
-        let name = names(frame)
-            .map(|name| format!("{:#}", demangle(name)))
-            .find(|name| !is_plumbing(name))?;
-        Some(format!(
-            "{code} in {name}+{:#x}",
-            frame.func_offset().unwrap_or_default()
-        ))
+        let offset = frame.func_offset().unwrap_or_default();
+        cause(frame).map(|name| format!("{code} in {name}+{offset:#x}"))
     });
     cause.unwrap_or_else(|| unnamed_site(code, frames))
 }

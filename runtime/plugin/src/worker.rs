@@ -169,7 +169,7 @@ impl<'a> Run<'a> {
         let answer = match answer {
             Ok(outcome) => check.check(&outcome).map(|()| outcome),
             Err(Failed::Fault(fault)) => Err(fault),
-            Err(failed) => return Err(failed.into()),
+            Err(Failed::Host(error)) => return Err(error),
         };
         self.instance = Some(instance);
         if answer.is_err() {
@@ -231,6 +231,6 @@ fn not_started(error: StartError) -> HandleError {
             message: "the instance needs more memory to start than `limits.memory` allows".to_owned(),
         },
         StartError::Shape(reason) => HandleError::Internal(reason),
-        StartError::Host(failed) => failed.into(),
+        StartError::Host(error) => error,
     }
 }

@@ -2,6 +2,7 @@
 
 mod batch;
 mod event;
+mod fate;
 mod judge;
 mod machine;
 mod outstanding;
@@ -9,5 +10,6 @@ pub mod position;
 mod queue;
 
 pub use event::{Acquired, Action, Authority, Command, Event, Pending, Resend, Settled, Settings, State, Status, Stop, Write, Written};
+pub use fate::{Fate, fate};
 pub use judge::{Judge, Judgement};
 pub use machine::Lane;

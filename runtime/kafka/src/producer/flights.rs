@@ -50,11 +50,7 @@ pub(super) struct Flights {
 
 impl Flights {
     /// Takes a call.
-    pub(super) fn open(
-        &mut self,
-        messages: Vec<Outgoing>,
-        done: oneshot::Sender<Vec<Result<Landed, SendError>>>,
-    ) {
+    pub(super) fn open(&mut self, messages: Vec<Outgoing>, done: oneshot::Sender<Vec<Result<Landed, SendError>>>) {
         let call = self.next_call;
         self.next_call += 1;
         let missing = messages.len();

@@ -57,7 +57,9 @@ pub enum SendError {
         reason: String,
     },
     /// This user may not write there.
-    #[error("not allowed to write to topic `{topic}`; grant this user the right (Write, and IdempotentWrite on old clusters)")]
+    #[error(
+        "not allowed to write to topic `{topic}`; grant this user the right (Write, and IdempotentWrite on old clusters)"
+    )]
     Unauthorized {
         /// Where it should go.
         topic: Arc<str>,

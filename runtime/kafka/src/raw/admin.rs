@@ -118,9 +118,7 @@ impl Client {
         let name = CString::new(topic).map_err(invalid)?;
         let mut text = [0 as c_char; 512];
         // SAFETY: the description is ours until it is destroyed below; all strings end with NUL and are copied.
-        let new = unsafe {
-            sys::rd_kafka_NewTopic_new(name.as_ptr(), partitions, -1, text.as_mut_ptr(), text.len())
-        };
+        let new = unsafe { sys::rd_kafka_NewTopic_new(name.as_ptr(), partitions, -1, text.as_mut_ptr(), text.len()) };
         if new.is_null() {
             // SAFETY: the library has filled the buffer.
             return Err((0, unsafe { owned(text.as_ptr()) }));

@@ -124,9 +124,8 @@ unsafe fn set(conf: *mut sys::rd_kafka_conf_t, name: &str, value: &str) -> Resul
     let (c_name, c_value) = (CString::new(name).map_err(invalid)?, CString::new(value).map_err(invalid)?);
     let mut text = [0 as c_char; ERROR_LENGTH];
     // SAFETY: all strings end with NUL and outlive the call.
-    let result = unsafe {
-        sys::rd_kafka_conf_set(conf, c_name.as_ptr(), c_value.as_ptr(), text.as_mut_ptr(), ERROR_LENGTH)
-    };
+    let result =
+        unsafe { sys::rd_kafka_conf_set(conf, c_name.as_ptr(), c_value.as_ptr(), text.as_mut_ptr(), ERROR_LENGTH) };
     match result {
         sys::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK => Ok(()),
         // The library's own text may quote the value, which may be a secret.

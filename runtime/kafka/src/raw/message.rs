@@ -69,9 +69,11 @@ impl<'a> Message<'a> {
             if sys::rd_kafka_message_headers(self.message, &raw mut headers) as i32 != 0 {
                 return;
             }
-            let (mut name, mut value, mut length): (*const c_char, *const c_void, usize) = (ptr::null(), ptr::null(), 0);
+            let (mut name, mut value, mut length): (*const c_char, *const c_void, usize) =
+                (ptr::null(), ptr::null(), 0);
             let mut index = 0;
-            while sys::rd_kafka_header_get_all(headers, index, &raw mut name, &raw mut value, &raw mut length) as i32 == 0
+            while sys::rd_kafka_header_get_all(headers, index, &raw mut name, &raw mut value, &raw mut length) as i32
+                == 0
             {
                 into.push((CStr::from_ptr(name).to_bytes(), bytes(value, length)));
                 index += 1;

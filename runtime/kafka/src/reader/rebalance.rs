@@ -86,8 +86,12 @@ impl Reader {
     /// dropped. Handlers are pure and a transaction not yet committed is rolled back, so nothing is waited for.
     fn on_revoke(&mut self, items: &[Item], lost: bool) {
         let is_meant = |intake: &Intake| items.iter().any(|item| intake.is(item.topic.as_bytes(), item.partition));
-        let paused: Vec<Item> =
-            self.intakes.iter().filter(|intake| intake.is_paused && is_meant(intake)).map(|intake| intake.item(0)).collect();
+        let paused: Vec<Item> = self
+            .intakes
+            .iter()
+            .filter(|intake| intake.is_paused && is_meant(intake))
+            .map(|intake| intake.item(0))
+            .collect();
         if !paused.is_empty() {
             // The flag would survive into the next assignment.
             self.client.resume(&paused).ok();
@@ -170,7 +174,8 @@ impl Reader {
         let now = self.pulse.turn();
         let settled = self.commits.settle(id, now, |at| error_of(at).is_some(), is_current);
         for offer in settled {
-            let what = || format!("commit offset {} of {} [{}]", offer.commit.offset, offer.at.topic, offer.at.partition);
+            let what =
+                || format!("commit offset {} of {} [{}]", offer.commit.offset, offer.at.topic, offer.at.partition);
             let result = error_of(&offer.at).map_or(Ok(()), |(code, text)| Err(Error::of(&what(), code, &text)));
             self.outbox.put(GroupEvent::CommitSettled {
                 partition: offer.at,

@@ -49,7 +49,9 @@ impl Reader {
             (true, true) => intake.restart(offset),
             (true, false) => {}
             (false, true) => intake.wanted = Some((offset, Instant::now() + RETRY)),
-            (false, false) => tracing::debug!(topic = %intake.at.topic, partition = intake.at.partition, "seek refused"),
+            (false, false) => {
+                tracing::debug!(topic = %intake.at.topic, partition = intake.at.partition, "seek refused")
+            }
         }
     }
 
@@ -71,10 +73,8 @@ impl Reader {
             }
             Protocol::Eager => {
                 let others = self.intakes.iter().enumerate().filter(|(other, _)| *other != index);
-                let all: Vec<Item> = others
-                    .map(|(_, intake)| intake.item(intake.next.unwrap_or(BEGINNING)))
-                    .chain([item])
-                    .collect();
+                let all: Vec<Item> =
+                    others.map(|(_, intake)| intake.item(intake.next.unwrap_or(BEGINNING))).chain([item]).collect();
                 self.client.assign(Assignment::Replace(&all))
             }
         };

@@ -57,11 +57,9 @@ impl Reader {
                 let offset = (item.offset >= 0).then_some(item.offset);
                 intake.stop(offset, cause_of(code), code, event.text());
             }
-            Verdict::Fine
-            | Verdict::Unavailable
-            | Verdict::Configuration(_)
-            | Verdict::Fenced
-            | Verdict::Fatal => self.tell(Error::of(&what, code.0, &event.text())),
+            Verdict::Fine | Verdict::Unavailable | Verdict::Configuration(_) | Verdict::Fenced | Verdict::Fatal => {
+                self.tell(Error::of(&what, code.0, &event.text()))
+            }
         }
     }
 

@@ -38,7 +38,8 @@ async fn keeps_null_empty_and_header_names_that_are_not_utf8() {
     let broker = cluster("bytes", 1);
     let producer = Producer::start(&broker.settings()).unwrap();
     let bytes = |text: &'static [u8]| Bytes::from_static(text);
-    let headers = vec![(bytes(b"\xff\xfe"), None), (bytes(b"a"), Some(bytes(b""))), (bytes(b"a"), Some(bytes(b"\x00\xff")))];
+    let headers =
+        vec![(bytes(b"\xff\xfe"), None), (bytes(b"a"), Some(bytes(b""))), (bytes(b"a"), Some(bytes(b"\x00\xff")))];
     let message = Outgoing { topic: "bytes".into(), partition: None, key: Some(bytes(b"")), value: None, headers };
     assert_eq!(producer.send(message).await, Ok((0, 0)));
     let mut member = Member::join(&broker, "bytes");
@@ -73,7 +74,9 @@ async fn a_commit_comes_back_with_its_metadata_and_the_next_member_starts_there(
     let found = found.into_iter().next().unwrap().unwrap();
     assert_eq!((found.offset, found.metadata.as_deref()), (12, Some("fb1;L;2")));
     member.group.commit(&assigned.partition, assigned.assignment, commit(15, "fb1;L;3"));
+    let started = Instant::now();
     member.group.close(PATIENCE).await;
+    assert!(started.elapsed() < Duration::from_secs(10), "leaving waits for nobody: {:?}", started.elapsed());
 
     let mut other = Member::join(&broker, "orders");
     let mut assigned = other.assigned(1).await.remove(0);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use forebay_core::budget::Budget;
+use forebay_core::manifest::settings::Secret;
 use forebay_core::record::Record;
 use forebay_kafka::mock::Broker;
 use forebay_kafka::{Assigned, Feed, Fetched, Group, GroupEvent, GroupSettings, Outgoing, Partition, Producer};
@@ -46,12 +47,12 @@ impl Member {
 
     pub(crate) fn join_with(broker: &Broker, topic: &str, budget: Budget) -> Self {
         let (sender, events) = mpsc::channel(16);
-        let settings = GroupSettings {
-            kafka: broker.settings(),
-            group: "g".to_owned(),
-            topics: vec![topic.to_owned()],
-            buffered_bytes: 4 << 20,
-        };
+        let mut kafka = broker.settings();
+        // The in-process cluster waits for a session's length whenever a group changes.
+        kafka.properties.insert("session.timeout.ms".to_owned(), Secret::new("3000"));
+        kafka.properties.insert("heartbeat.interval.ms".to_owned(), Secret::new("200"));
+        let settings =
+            GroupSettings { kafka, group: "g".to_owned(), topics: vec![topic.to_owned()], buffered_bytes: 4 << 20 };
         Self { group: Group::start(settings, budget, sender).unwrap(), events }
     }
 

@@ -236,3 +236,15 @@ async fn interrupts_what_runs_when_it_is_dropped() {
     assert!(dropped.is_err());
     drop(rig);
 }
+
+#[tokio::test]
+async fn brings_a_hundred_lines_of_a_batch_into_the_log() {
+    super::lines::count();
+    let rig = Rig::new(|settings| "chatty".clone_into(&mut settings.name));
+    let mut values = vec!["w"; 150];
+    values[20] = "p";
+    rig.run(&values).await;
+    assert_eq!(super::lines::counted("chatty"), 100);
+    rig.run(&["w"]).await;
+    assert_eq!(super::lines::counted("chatty"), 101);
+}

@@ -75,7 +75,7 @@ fn refuses_a_component_without_a_handler_and_says_what_it_exports() {
     let error = refused(&foreign_component(text_of, &[package], "w"), |_| {});
     assert_eq!(
         text(&error),
-        "does not export `forebay:handler/handler@0.1.0`; it exports `a:b/greet`. \
+        "does not export `forebay:handler/handler@0.1.0` (it exports `a:b/greet`); \
          build it for the world `forebay:handler/pure`"
     );
 }
@@ -119,7 +119,7 @@ fn names_every_refused_import_and_says_what_to_do() {
     assert_eq!(
         text(&error),
         "imports `wasi:clocks/wall-clock@0.2.6`, `wasi:random/insecure@0.2.6`, which a handler does not get: it may import \
-         `forebay:handler/log` and `forebay:handler/metrics` only. Build it without WASI, as the SDK of its language does \
+         `forebay:handler/log` and `forebay:handler/metrics` only; build it without WASI, as the SDK of its language does \
          (for Rust: target `wasm32-unknown-unknown`)"
     );
 }

@@ -2,4 +2,5 @@
 
 mod guest;
 mod handling;
+mod lines;
 mod loading;

@@ -1,0 +1,36 @@
+//! Places where a test can kill the process: `FOREBAY_FAILPOINTS=NAME[:COUNT]`, with SIGKILL at the COUNT-th time it is
+//! passed. Without the feature `failpoints` this is nothing.
+
+/// Dies here if the environment says so.
+#[cfg(not(feature = "failpoints"))]
+pub fn pass(_name: &str) {}
+
+/// Dies here if the environment says so.
+#[cfg(feature = "failpoints")]
+pub fn pass(name: &str) {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static WANTED: OnceLock<Option<(String, u64)>> = OnceLock::new();
+    static PASSED: AtomicU64 = AtomicU64::new(0);
+    #[expect(clippy::disallowed_methods, reason = "only in builds for tests")]
+    let wanted = WANTED.get_or_init(|| {
+        let wanted = std::env::var("FOREBAY_FAILPOINTS").ok()?;
+        let (name, count) = wanted.split_once(':').unwrap_or((&wanted, "1"));
+        Some((name.to_owned(), count.parse().ok()?))
+    });
+    if let Some((wanted, count)) = wanted
+        && wanted == name
+        && PASSED.fetch_add(1, Ordering::SeqCst) + 1 == *count
+    {
+        #[expect(unsafe_code, reason = "only in builds for tests")]
+        // SAFETY: sends a signal to this process; no memory is involved.
+        unsafe {
+            libc::kill(libc::getpid(), libc::SIGKILL);
+        }
+        // The signal may reach another thread first; nothing after the failpoint may happen.
+        loop {
+            std::thread::park();
+        }
+    }
+}

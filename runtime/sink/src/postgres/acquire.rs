@@ -1,0 +1,153 @@
+//! Acquiring a partition: the row is locked, the table of positions decides, and the owner epoch goes up by one. It waits
+//! for a transaction of an earlier owner that is still running, and fences every later one.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use deadpool_postgres::Object;
+use forebay_core::lane::position::{GroupOffset, LedgerRow, Question, Resolution, resolve};
+use forebay_core::lane::{Acquired, Resend};
+use forebay_core::outbox;
+use forebay_core::verdict::{Cause, Reason, Verdict};
+use tokio_postgres::Error;
+use tracing::{info, warn};
+
+use crate::postgres::LaneKey;
+use crate::postgres::connection::{Postgres, named};
+use crate::postgres::verdict::of_error;
+
+/// Who wants which partition, and what is known of it besides the ledger.
+#[derive(Debug, Clone)]
+pub struct AcquireRequest {
+    /// The partition.
+    pub key: LaneKey,
+    /// Who asks, for people: host, process, start.
+    pub owner: String,
+    /// What the rows are checked against.
+    pub question: Question,
+    /// The group's offset, if it has one.
+    pub group_offset: Option<GroupOffset>,
+    /// Where `start` leads.
+    pub start_offset: i64,
+    /// How many partitions the topic has now.
+    pub partitions: i32,
+    /// The digest of the plugin in force.
+    pub plugin_digest: String,
+}
+
+const SELECT: &str = "select next_offset, owner_epoch, cluster_id, topic_id, binding from forebay.ledger \
+    where source = $1 and consumer_group = $2 and topic = $3 and partition = $4 for update";
+
+const TAKE: &str = "update forebay.ledger set owner_epoch = owner_epoch + 1, owner = $5, \
+    cluster_id = coalesce($6, cluster_id), topic_id = coalesce($7, topic_id), plugin_digest = $8, updated_at = now() \
+    where source = $1 and consumer_group = $2 and topic = $3 and partition = $4 returning owner_epoch";
+
+const MAKE: &str = "insert into forebay.ledger \
+    (source, consumer_group, topic, partition, next_offset, owner_epoch, owner, cluster_id, topic_id, plugin_digest, binding) \
+    values ($1, $2, $3, $4, $9, 1, $5, $6, $7, $8, $10) on conflict do nothing returning owner_epoch";
+
+const SEEN: &str = "with made as (insert into forebay.topic (source, consumer_group, topic, partitions) \
+    values ($1, $2, $3, $4) on conflict do nothing returning partitions) \
+    select partitions from made union all select partitions from forebay.topic \
+    where source = $1 and consumer_group = $2 and topic = $3 limit 1";
+
+const OUTBOX: &str = "select from_offset, next_offset, payload from forebay.outbox \
+    where source = $1 and consumer_group = $2 and topic = $3 and partition = $4 and state = 'pending' order by next_offset";
+
+impl Postgres {
+    /// Acquires a partition.
+    ///
+    /// # Errors
+    /// Where the server is away, or the table of positions halts.
+    pub async fn acquire(&self, request: &AcquireRequest) -> Result<Acquired, Verdict> {
+        let client = self.client().await?;
+        match self.bounded(self.acquire_on(&client, request)).await {
+            Ok(Ok(acquired)) => Ok(acquired),
+            Ok(Err(verdict)) => {
+                self.discard(client);
+                Err(named(self.name(), verdict))
+            }
+            Err(verdict) => {
+                self.discard(client);
+                Err(verdict)
+            }
+        }
+    }
+
+    async fn acquire_on(&self, client: &Object, request: &AcquireRequest) -> Result<Acquired, Verdict> {
+        let failed = |error: Error| of_error(&error);
+        client.batch_execute(&self.begin()).await.map_err(failed)?;
+        let LaneKey { source, group, topic, partition } = &request.key;
+        let found = client.query_opt(SELECT, &[source, group, topic, partition]).await.map_err(failed)?;
+        let row = found.map(|row| LedgerRow {
+            next_offset: row.get(0),
+            owner_epoch: row.get(1),
+            cluster_id: row.get(2),
+            topic_id: row.get(3),
+            binding: row.get(4),
+        });
+        let Question { cluster_id, topic_id, .. } = &request.question;
+        let (owner, digest) = (&request.owner, &request.plugin_digest);
+        let place = &request.question.partition;
+        let (position, epoch) = match resolve(row.as_ref(), request.group_offset.as_ref(), &request.question) {
+            Resolution::Halt(cause) => return Err(Verdict::Misconfigured(cause)),
+            Resolution::Resume(position, warning) => {
+                if let Some(warning) = warning {
+                    warn!(partition = %place, "{warning}");
+                }
+                let taken = client
+                    .query_one(TAKE, &[source, group, topic, partition, owner, cluster_id, topic_id, digest])
+                    .await
+                    .map_err(failed)?;
+                (position, taken.get(0))
+            }
+            fresh => {
+                let position = self.fresh(client, request, &fresh).await?;
+                let binding = &request.question.binding;
+                let made = client
+                    .query_opt(
+                        MAKE,
+                        &[source, group, topic, partition, owner, cluster_id, topic_id, digest, &position, binding],
+                    )
+                    .await
+                    .map_err(failed)?;
+                // Somebody made the row in between: look again.
+                (position, made.ok_or(Verdict::Fenced)?.get(0))
+            }
+        };
+        let rows = client.query(OUTBOX, &[source, group, topic, partition]).await.map_err(failed)?;
+        client.batch_execute("commit").await.map_err(failed)?;
+        let resend = rows.iter().map(resend).collect::<Result<Vec<_>, _>>()?;
+        Ok(Acquired { epoch, position, resend })
+    }
+
+    /// Where a partition without a row starts; what is resolved is written before anything is read.
+    async fn fresh(&self, client: &Object, request: &AcquireRequest, resolution: &Resolution) -> Result<i64, Verdict> {
+        let LaneKey { source, group, topic, partition } = &request.key;
+        let place = &request.question.partition;
+        if let Resolution::Adopt(offset) = resolution {
+            info!(partition = %place, offset, "the group's offset is taken over from another consumer");
+            return Ok(*offset);
+        }
+        let seen = client.query_one(SEEN, &[source, group, topic, &request.partitions]).await;
+        let seen: i32 = seen.map_err(|error| of_error(&error))?.get(0);
+        let (start, why) = match *partition < seen {
+            true => (request.start_offset, "as `start` says"),
+            false => (request.question.log.0, "at its beginning: it was added to the topic later"),
+        };
+        info!(partition = %place, offset = start, "a partition without a position starts {why}");
+        Ok(start)
+    }
+}
+
+fn resend(row: &tokio_postgres::Row) -> Result<Resend, Verdict> {
+    let (from, next) = (row.get(0), row.get(1));
+    let payload = Bytes::copy_from_slice(row.get::<_, &[u8]>(2));
+    match outbox::decode(&payload) {
+        Ok(messages) => Ok(Resend { from, next, messages: Arc::new(messages) }),
+        Err(damaged) => {
+            let message = format!("the row {next} of forebay.outbox can not be read: {damaged}; mend or remove it");
+            Err(Verdict::Misconfigured(Cause::new(Reason::Schema, message)))
+        }
+    }
+}

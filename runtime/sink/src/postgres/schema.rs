@@ -1,0 +1,152 @@
+//! The schema `forebay`: what `forebay init` makes and prints.
+
+use forebay_core::verdict::{Cause, Reason, Verdict};
+
+use crate::postgres::connection::Postgres;
+use crate::postgres::verdict::of_error;
+
+/// The version of [`DDL`] in `forebay.meta`.
+pub(super) const VERSION: &str = "1";
+
+/// Makes everything that is not there yet, and changes nothing that is.
+pub const DDL: &str = "\
+create schema if not exists forebay;
+
+-- schema-version, and the ledger's id, which marks the offsets that Forebay commits.
+create table if not exists forebay.meta (
+    key text primary key,
+    value text not null
+);
+insert into forebay.meta (key, value) values ('schema-version', '1') on conflict (key) do nothing;
+insert into forebay.meta (key, value) values ('ledger-id', gen_random_uuid()::text) on conflict (key) do nothing;
+
+-- The position of each partition, moved in the transaction that writes its rows.
+create table if not exists forebay.ledger (
+    source text not null,
+    consumer_group text not null,
+    topic text not null,
+    partition int not null,
+    next_offset bigint not null,
+    owner_epoch bigint not null,
+    owner text not null,
+    cluster_id text,
+    topic_id text,
+    leader_epoch int,
+    binding text not null,
+    plugin_digest text,
+    updated_at timestamptz not null default now(),
+    primary key (source, consumer_group, topic, partition)
+) with (fillfactor = 50);
+
+-- How many partitions a topic had when a group first started: those added later start at their beginning.
+create table if not exists forebay.topic (
+    source text not null,
+    consumer_group text not null,
+    topic text not null,
+    partitions int not null,
+    primary key (source, consumer_group, topic)
+);
+
+-- Publishes and dead letters that were decided and are not yet acknowledged (pending), and letters whose value was too
+-- large for their topic (kept). One row for each batch.
+create table if not exists forebay.outbox (
+    source text not null,
+    consumer_group text not null,
+    topic text not null,
+    partition int not null,
+    next_offset bigint not null,
+    state text not null default 'pending' check (state in ('pending', 'kept')),
+    from_offset bigint not null,
+    payload bytea not null,
+    created_at timestamptz not null default now(),
+    primary key (source, consumer_group, topic, partition, next_offset, state)
+);
+
+-- What is wanted of a binding for the whole group.
+create table if not exists forebay.binding (
+    source text not null,
+    consumer_group text not null,
+    binding text not null,
+    paused boolean not null default false,
+    paused_by text,
+    why text,
+    updated_at timestamptz not null default now(),
+    primary key (source, consumer_group, binding)
+);
+
+-- Dead letters that were sent through the handler again.
+create table if not exists forebay.redriven (
+    id text primary key,
+    binding text not null,
+    redriven_at timestamptz not null default now()
+);
+";
+
+/// `CREATE … IF NOT EXISTS` from several processes at once fails with a unique violation: one at a time.
+const LOCK: &str = "select pg_advisory_xact_lock(7305804402482672215)";
+
+impl Postgres {
+    /// Makes the ledger's schema.
+    ///
+    /// # Errors
+    /// Where the server is away or does not allow it.
+    pub async fn init(&self) -> Result<(), Verdict> {
+        let client = self.client().await?;
+        let script = format!("begin; {LOCK}; {DDL} commit;");
+        let made = self.bounded(client.batch_execute(&script)).await;
+        if made.is_err() {
+            // The connection may still be in the failed transaction.
+            self.discard(client);
+        }
+        match made? {
+            Err(error) if matches!(of_error(&error), Verdict::Misconfigured(_)) => {
+                let message = format!(
+                    "the schema `forebay` can not be made in sink `{}` ({error}); run `forebay init` as a role that may \
+                     create it, or apply what `forebay init --print` prints",
+                    self.name()
+                );
+                Err(Verdict::Misconfigured(Cause::new(Reason::Permission, message)))
+            }
+            other => other.map_err(|error| of_error(&error)),
+        }
+    }
+
+    /// Returns the id of the ledger in this database; makes the ledger if it is missing.
+    ///
+    /// # Errors
+    /// Where the server is away, the ledger can not be made, or is of a newer version.
+    pub async fn ledger_id(&self) -> Result<String, Verdict> {
+        if let Some(id) = self.find_ledger().await? {
+            return Ok(id);
+        }
+        self.init().await?;
+        let missing = || Cause::new(Reason::Schema, "forebay.meta has no row `ledger-id`; run `forebay init`");
+        self.find_ledger().await?.ok_or_else(|| Verdict::Misconfigured(missing()))
+    }
+
+    /// Returns the id of the ledger in this database, `None` if there is no ledger yet.
+    ///
+    /// # Errors
+    /// Where the server is away, or the ledger is of a newer version.
+    pub async fn find_ledger(&self) -> Result<Option<String>, Verdict> {
+        let client = self.client().await?;
+        let exists = self.bounded(client.query_one("select to_regclass('forebay.meta') is not null", &[])).await?;
+        if !exists.map_err(|error| of_error(&error))?.get::<_, bool>(0) {
+            return Ok(None);
+        }
+        let rows = self.bounded(client.query("select key, value from forebay.meta", &[])).await?;
+        let rows = rows.map_err(|error| of_error(&error))?;
+        let find = |key: &str| rows.iter().find(|row| row.get::<_, &str>(0) == key).map(|row| row.get::<_, String>(1));
+        match find("schema-version") {
+            Some(version) if version != VERSION => {
+                let message = format!(
+                    "the ledger in sink `{}` has schema version {version}, and this build knows {VERSION}; run the build that \
+                     made it",
+                    self.name()
+                );
+                Err(Verdict::Misconfigured(Cause::new(Reason::Schema, message)))
+            }
+            _ => Ok(find("ledger-id")),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The text of one bulk statement: arrays in, rows out, cast to the catalogue's types. Equal shapes give equal text,
+//! which the connection prepares once.
+
+use std::fmt::Write as _;
+
+use forebay_core::manifest::settings::{Missing, OnConflict};
+use forebay_core::plan::check::Op;
+use forebay_core::plan::statement::Statement;
+use forebay_core::plan::target::{ColumnFacts, ColumnKind, TableTarget};
+
+use crate::postgres::bind::Wire;
+
+/// Returns the statement's text for columns that travel as `wires`.
+pub(super) fn text(statement: &Statement<'_>, table: &TableTarget, wires: &[Wire]) -> String {
+    let columns: Vec<Column<'_>> = statement
+        .columns
+        .iter()
+        .zip(wires)
+        .enumerate()
+        .filter_map(|(index, (column, wire))| {
+            let is_key = table.key.contains(column);
+            Some(Column { facts: table.facts(*column)?, wire: *wire, name: format!("v.c{index}"), is_key })
+        })
+        .collect();
+    let arrays: Vec<String> =
+        wires.iter().enumerate().map(|(index, wire)| format!("${}::{}[]", index + 1, wire.type_name())).collect();
+    let names: Vec<String> = (0..wires.len()).map(|index| format!("c{index}")).collect();
+    let rows = format!("unnest({}) as v({})", arrays.join(", "), names.join(", "));
+    match statement.op {
+        Op::Insert => insert(table, &columns, &rows),
+        Op::Upsert => insert(table, &columns, &rows) + &on_conflict(table, &columns),
+        Op::Add => add(table, &columns, &rows),
+        Op::Update => update(table, &columns, &rows, wires.len() + 1),
+        Op::Delete => format!("delete from {} as t using {rows} where {}", table.facts.sql_name, matches(&columns)),
+    }
+}
+
+struct Column<'a> {
+    facts: &'a ColumnFacts,
+    wire: Wire,
+    name: String,
+    is_key: bool,
+}
+
+impl Column<'_> {
+    fn quoted(&self) -> String {
+        quote(&self.facts.name)
+    }
+
+    /// The value in the column's type. Text goes into varchar by assignment, which refuses what is too long, where a
+    /// cast would cut it.
+    fn value(&self) -> String {
+        let name = &self.name;
+        match (self.facts.kind, self.wire) {
+            (ColumnKind::Text(_), Wire::Text) | (ColumnKind::Int8, Wire::Int8) => name.clone(),
+            (ColumnKind::Timestamp, Wire::Timestamptz) => format!("({name} at time zone 'UTC')"),
+            _ => format!("{name}::{}", self.facts.type_name),
+        }
+    }
+}
+
+fn insert(table: &TableTarget, columns: &[Column<'_>], rows: &str) -> String {
+    let names: Vec<String> = columns.iter().map(Column::quoted).collect();
+    let values: Vec<String> = columns.iter().map(Column::value).collect();
+    format!("insert into {} as t ({}) select {} from {rows}", table.facts.sql_name, names.join(", "), values.join(", "))
+}
+
+/// The conflict's target is always named: another unique constraint is no conflict but a refusal.
+fn on_conflict(table: &TableTarget, columns: &[Column<'_>]) -> String {
+    let key = key(table);
+    let set: Vec<String> =
+        columns.iter().filter(|column| !column.is_key).map(|column| format!("{0} = excluded.{0}", column.quoted())).collect();
+    let condition = match &table.settings.on_conflict {
+        OnConflict::Keep => return format!(" on conflict ({key}) do nothing"),
+        OnConflict::Overwrite => String::new(),
+        OnConflict::Newest(column) => {
+            let column = quote(column);
+            format!(" where t.{column} is null or excluded.{column} >= t.{column}")
+        }
+    };
+    if set.is_empty() {
+        return format!(" on conflict ({key}) do nothing");
+    }
+    format!(" on conflict ({key}) do update set {}{condition}", set.join(", "))
+}
+
+/// Sums in SQL, with NULL as 0, in the order of keys.
+fn add(table: &TableTarget, columns: &[Column<'_>], rows: &str) -> String {
+    let names: Vec<String> = columns.iter().map(Column::quoted).collect();
+    let sum = |column: &Column<'_>| match column.is_key {
+        true => column.value(),
+        false => format!("sum(coalesce({}, 0))::{}", column.value(), column.facts.type_name),
+    };
+    let values: Vec<String> = columns.iter().map(sum).collect();
+    let keys: Vec<String> = columns.iter().filter(|column| column.is_key).map(Column::value).collect();
+    let set: Vec<String> = columns
+        .iter()
+        .filter(|column| !column.is_key)
+        .map(|column| format!("{0} = coalesce(t.{0}, 0) + excluded.{0}", column.quoted()))
+        .collect();
+    let action = if set.is_empty() { "nothing".to_owned() } else { format!("update set {}", set.join(", ")) };
+    let (table_name, names, values, keys, key) =
+        (&table.facts.sql_name, names.join(", "), values.join(", "), keys.join(", "), key(table));
+    format!(
+        "insert into {table_name} as t ({names}) select {values} from {rows} group by {keys} order by {keys} \
+         on conflict ({key}) do {action}"
+    )
+}
+
+/// The server itself counts what was changed: an update of a row that is not there must undo the whole transaction.
+fn update(table: &TableTarget, columns: &[Column<'_>], rows: &str, count: usize) -> String {
+    let mut set = String::new();
+    for column in columns.iter().filter(|column| !column.is_key) {
+        let comma = if set.is_empty() { "" } else { ", " };
+        let _infallible = write!(set, "{comma}{} = {}", column.quoted(), column.value());
+    }
+    let change = format!("update {} as t set {set} from {rows} where {}", table.facts.sql_name, matches(columns));
+    match table.settings.missing {
+        Missing::Ignore => change,
+        Missing::Reject => format!(
+            "with changed as ({change} returning 1) \
+             select 1 / (case when count(*) = ${count}::int8 then 1 else 0 end) from changed"
+        ),
+    }
+}
+
+fn matches(columns: &[Column<'_>]) -> String {
+    let keys = columns.iter().filter(|column| column.is_key);
+    let pairs: Vec<String> = keys.map(|column| format!("t.{} = {}", column.quoted(), column.value())).collect();
+    pairs.join(" and ")
+}
+
+fn key(table: &TableTarget) -> String {
+    let names: Vec<String> = table.settings.key.iter().map(|name| quote(name)).collect();
+    names.join(", ")
+}
+
+fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

@@ -1,0 +1,292 @@
+//! One transaction: rows, outbox and position, in one flush from BEGIN to COMMIT. The compare-and-set on the ledger
+//! raises in the server when it moves no row, so that a zombie's rows can not slip through between the two.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use deadpool_postgres::Object;
+use forebay_core::dead_letter::Origin;
+use forebay_core::fault::{Class, Fault};
+use forebay_core::lane::{Fate, Judge, Judgement, Write, Written, fate};
+use forebay_core::manifest::settings::{Missing, Retry};
+use forebay_core::outbox::{self, Outgoing};
+use forebay_core::outcome::Handled;
+use forebay_core::plan::check::{Op, row_of};
+use forebay_core::plan::statement::plan;
+use forebay_core::plan::target::Targets;
+use forebay_core::record::Record;
+use forebay_core::verdict::Verdict;
+use jiff::Timestamp;
+use postgres_types::ToSql;
+use tokio_postgres::{Error, Statement as Prepared};
+
+use crate::failpoint;
+use crate::postgres::bind::{self, Array};
+use crate::postgres::connection::{Postgres, named};
+use crate::postgres::flush::{self, Request};
+use crate::postgres::verdict::of_error;
+use crate::postgres::{LaneKey, sql};
+
+/// SQLSTATE of a division by zero: how this adapter's own statements say no.
+const DIVISION_BY_ZERO: &str = "22012";
+
+const MOVE: &str = "with moved as (update forebay.ledger set next_offset = $7, leader_epoch = coalesce($8, leader_epoch), \
+    plugin_digest = $9, updated_at = now() \
+    where source = $1 and consumer_group = $2 and topic = $3 and partition = $4 and owner_epoch = $5 and next_offset = $6 \
+    returning 1) select 1 / count(*) from moved";
+
+const DECIDED: &str = "insert into forebay.outbox \
+    (source, consumer_group, topic, partition, from_offset, next_offset, payload) values ($1, $2, $3, $4, $5, $6, $7)";
+
+const KEPT: &str = "insert into forebay.outbox \
+    (source, consumer_group, topic, partition, from_offset, next_offset, payload, state) \
+    values ($1, $2, $3, $4, $5, $5, $6, 'kept') on conflict do nothing";
+
+const SETTLED: &str = "delete from forebay.outbox where source = $1 and consumer_group = $2 and topic = $3 \
+    and partition = $4 and next_offset <= $5 and state = 'pending'";
+
+/// What all writes of a lane have in common.
+#[derive(Debug, Clone)]
+pub struct WriteContext {
+    /// The partition.
+    pub key: LaneKey,
+    /// What effects are planned against.
+    pub targets: Arc<Targets>,
+    /// What letters and publishes say of their origin.
+    pub origin: Arc<Origin>,
+    /// For what may heal by waiting.
+    pub retry: Retry,
+}
+
+/// A transaction's result.
+#[derive(Debug, Clone)]
+pub struct Committed {
+    /// For the lane.
+    pub written: Written,
+    /// What the database refused, by the record's index.
+    pub refused: BTreeMap<usize, Fault>,
+    /// Rows by target and operation.
+    pub rows: BTreeMap<(usize, Op), usize>,
+}
+
+impl Postgres {
+    /// Writes a batch: all of it, or up to where it must stop.
+    ///
+    /// # Errors
+    /// Where nothing was written, or nobody knows.
+    pub async fn write(&self, context: &WriteContext, write: &Write, now: Timestamp) -> Result<Committed, Verdict> {
+        let client = self.client().await?;
+        failpoint::pass("before-write");
+        let transaction = Transaction { sink: self, client: &client, context, write, now };
+        // Every statement has its own time-out in the server; the whole has as many of them as a bisection may need.
+        let result = tokio::time::timeout(self.deadline() * 4, transaction.run()).await;
+        match result {
+            Ok(Ok(committed)) => {
+                failpoint::pass("after-write");
+                Ok(committed)
+            }
+            Ok(Err(verdict)) => {
+                self.discard(client);
+                Err(match verdict {
+                    Verdict::Unknown(why) => Verdict::Unknown(why),
+                    other => named(self.name(), other),
+                })
+            }
+            Err(_) => {
+                self.discard(client);
+                Err(Verdict::Unknown(format!("sink `{}` did not answer within {:?}", self.name(), self.deadline() * 4)))
+            }
+        }
+    }
+}
+
+/// A transaction under way.
+pub(super) struct Transaction<'a> {
+    sink: &'a Postgres,
+    pub(super) client: &'a Object,
+    pub(super) context: &'a WriteContext,
+    pub(super) write: &'a Write,
+    now: Timestamp,
+}
+
+/// A statement with its text prepared and its values bound.
+pub(super) struct Bound<'a> {
+    op: Op,
+    prepared: Prepared,
+    arrays: Vec<Array<'a>>,
+    /// How many rows an update must change.
+    count: i64,
+    has_count: bool,
+}
+
+impl Bound<'_> {
+    pub(super) fn op(&self) -> Op {
+        self.op
+    }
+}
+
+/// What ends a transaction.
+struct Ending {
+    judgement: Judgement,
+    refused: BTreeMap<usize, Fault>,
+    is_begun: bool,
+}
+
+impl<'a> Transaction<'a> {
+    async fn run(&self) -> Result<Committed, Verdict> {
+        let mut judge = Judge::new(self.write, &self.context.retry);
+        while judge.next() < self.write.records.len() && judge.push(None).is_continue() {}
+        let judgement = judge.finish();
+        let bound = self.bind(self.write.from..judgement.done).await?;
+        let ending = Ending { judgement, refused: BTreeMap::new(), is_begun: false };
+        match self.end(ending, bound).await {
+            Err(Verdict::Record(_)) => {
+                let again = format!("rollback; {}", self.sink.begin());
+                self.client.batch_execute(&again).await.map_err(|error| of_error(&error))?;
+                failpoint::pass("in-isolation");
+                let (judgement, refused) = self.isolate().await?;
+                self.end(Ending { judgement, refused, is_begun: true }, Vec::new()).await
+            }
+            other => other,
+        }
+    }
+
+    /// The end of the transaction in one flush: BEGIN where it has not begun, rows, outbox, position, COMMIT.
+    async fn end(&self, ending: Ending, bound: Vec<Bound<'_>>) -> Result<Committed, Verdict> {
+        let Ending { judgement: Judgement { done, position, run, stop }, refused, is_begun } = ending;
+        let Write { expected, epoch, leader_epoch, settled, .. } = self.write;
+        let rows = self.count(done, &refused);
+        let outgoing = self.outgoing(done, &refused);
+        let payload = outbox::encode(&outgoing);
+        let kept: Vec<(i64, Vec<u8>)> =
+            settled.kept.iter().map(|(next, letters)| (*next, outbox::encode(letters))).collect();
+        let [moves, decided, keeps, settles] =
+            [self.prepare(MOVE).await?, self.prepare(DECIDED).await?, self.prepare(KEPT).await?, self.prepare(SETTLED).await?];
+        let (begin, digest) = (self.sink.begin(), &self.context.origin.digest);
+        let mut requests: Vec<Request<'_>> = Vec::with_capacity(bound.len() + 6);
+        if !is_begun {
+            requests.push(Box::pin(self.client.batch_execute(&begin)));
+        }
+        let first_row = requests.len();
+        requests.extend(bound.iter().map(|statement| self.request(statement)));
+        let after_rows = requests.len();
+        let immediate = self.has_deferred();
+        if immediate {
+            requests.push(Box::pin(self.client.batch_execute("set constraints all immediate")));
+        }
+        if let Some(up_to) = &settled.up_to {
+            for (next, payload) in &kept {
+                requests.push(self.lane_request(&keeps, &[next, payload]));
+            }
+            requests.push(self.lane_request(&settles, &[up_to]));
+        }
+        if !outgoing.is_empty() {
+            requests.push(self.lane_request(&decided, &[expected, &position, &payload]));
+        }
+        let moves_at = requests.len();
+        requests.push(self.lane_request(&moves, &[epoch, expected, &position, leader_epoch, digest]));
+        failpoint::pass("before-commit");
+        requests.push(Box::pin(self.client.batch_execute("commit")));
+        match flush::in_order(requests).await {
+            Ok(()) => {}
+            Err((at, error)) if at == moves_at && is_no(&error) => return Err(Verdict::Fenced),
+            Err((at, error)) if (first_row..after_rows).contains(&at) => {
+                return Err(of_statement(&error, bound.get(at - first_row).map(|statement| statement.op)));
+            }
+            Err((_, error)) => return Err(of_error(&error)),
+        }
+        failpoint::pass("after-commit");
+        Ok(Committed { written: Written { done, position, outgoing: Arc::new(outgoing), run, stop }, refused, rows })
+    }
+
+    /// Plans the effects of a range of records, prepares the statements and binds their values.
+    pub(super) async fn bind(&self, range: Range<usize>) -> Result<Vec<Bound<'a>>, Verdict> {
+        let handled: &'a [Handled] = self.write.handled.get(range).unwrap_or_default();
+        let effects = handled.iter().flat_map(|handled| match fate(handled, None) {
+            Fate::Applied(effects) => effects,
+            Fate::Skipped(_) | Fate::DeadLettered(_) => &[],
+        });
+        let mut bound = Vec::new();
+        for statement in plan(effects, &self.context.targets) {
+            let Some(table) = self.context.targets.table(statement.target) else { continue };
+            let (wires, arrays) = bind::arrays(&statement, table);
+            let prepared = self.prepare(&sql::text(&statement, table, &wires)).await?;
+            let has_count = statement.op == Op::Update && table.settings.missing == Missing::Reject;
+            let count = i64::try_from(statement.rows.len()).unwrap_or(i64::MAX);
+            bound.push(Bound { op: statement.op, prepared, arrays, count, has_count });
+        }
+        Ok(bound)
+    }
+
+    async fn prepare(&self, text: &str) -> Result<Prepared, Verdict> {
+        self.client.prepare_cached(text).await.map_err(|error| of_error(&error))
+    }
+
+    pub(super) fn request<'b>(&'b self, statement: &'b Bound<'_>) -> Request<'b> {
+        let arrays = statement.arrays.iter().map(|array| &**array as &(dyn ToSql + Sync));
+        let count = statement.has_count.then_some(&statement.count as &(dyn ToSql + Sync));
+        let params: Vec<&(dyn ToSql + Sync)> = arrays.chain(count).collect();
+        Box::pin(async move { self.client.execute(&statement.prepared, &params).await.map(drop) })
+    }
+
+    /// A statement whose first parameters name the lane.
+    fn lane_request<'b>(&'b self, prepared: &'b Prepared, more: &[&'b (dyn ToSql + Sync)]) -> Request<'b> {
+        let LaneKey { source, group, topic, partition } = &self.context.key;
+        let lane: [&(dyn ToSql + Sync); 4] = [source, group, topic, partition];
+        let params: Vec<&(dyn ToSql + Sync)> = lane.into_iter().chain(more.iter().copied()).collect();
+        Box::pin(async move { self.client.execute(prepared, &params).await.map(drop) })
+    }
+
+    /// Whether a target has constraints that COMMIT would check: they must speak while their record can be told.
+    fn has_deferred(&self) -> bool {
+        self.deferred().next().is_some()
+    }
+
+    pub(super) fn deferred(&self) -> impl Iterator<Item = &str> {
+        let targets = &self.context.targets;
+        let tables = (0..targets.len()).filter_map(|index| targets.table(index));
+        tables.flat_map(|table| table.facts.deferred.iter().map(String::as_str))
+    }
+
+    fn fates<'b>(&'b self, done: usize, refused: &'b BTreeMap<usize, Fault>) -> impl Iterator<Item = (&'b Record, &'b Handled, Fate<'b>)> {
+        let Write { records, handled, from, .. } = self.write;
+        let both = records.iter().zip(handled.iter()).enumerate().take(done).skip(*from);
+        both.map(|(index, (record, handled))| (record, handled, fate(handled, refused.get(&index))))
+    }
+
+    fn outgoing(&self, done: usize, refused: &BTreeMap<usize, Fault>) -> Vec<Outgoing> {
+        let WriteContext { origin, targets, .. } = self.context;
+        let mut outgoing = Vec::new();
+        for (record, handled, fate) in self.fates(done, refused) {
+            origin.outgoing((record, handled), &fate, targets, self.now, &mut outgoing);
+        }
+        outgoing
+    }
+
+    fn count(&self, done: usize, refused: &BTreeMap<usize, Fault>) -> BTreeMap<(usize, Op), usize> {
+        let mut rows = BTreeMap::new();
+        for (_, _, fate) in self.fates(done, refused) {
+            let Fate::Applied(effects) = fate else { continue };
+            for (op, row) in effects.iter().filter_map(row_of) {
+                if let Some(target) = self.context.targets.index(&row.target) {
+                    *rows.entry((target, op)).or_default() += 1;
+                }
+            }
+        }
+        rows
+    }
+}
+
+/// Whose fault the failure of a statement over rows is.
+pub(super) fn of_statement(error: &Error, op: Option<Op>) -> Verdict {
+    if op == Some(Op::Update) && is_no(error) {
+        let (code, message) = ("missing-row".to_owned(), "`update` of a row that is not there".to_owned());
+        return Verdict::Record(Fault { class: Class::Data, code, message, site: "update".to_owned() });
+    }
+    of_error(error)
+}
+
+fn is_no(error: &Error) -> bool {
+    error.code().is_some_and(|code| code.code() == DIVISION_BY_ZERO)
+}
