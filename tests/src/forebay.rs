@@ -33,20 +33,14 @@ impl Forebay {
         command.envs(env.iter().copied()).current_dir(manifest.folder());
         let log = manifest.folder().join(format!("forebay-{}.log", names::next()));
         let process = Process::start("forebay", command, &log, libc::SIGKILL);
-        Self {
-            process,
-            admin: manifest.admin,
-            is_shown: Cell::new(false),
-        }
+        Self { process, admin: manifest.admin, is_shown: Cell::new(false) }
     }
 
     /// Runs a command of the binary to its end: `check`, `init`, `version`.
     pub async fn run_once(args: &[&str], env: &[(&str, &str)]) -> Output {
         let mut command = Command::new(place::forebay());
         command.args(args).envs(env.iter().copied());
-        let output = task::spawn_blocking(move || command.output())
-            .await
-            .expect("the thread ends");
+        let output = task::spawn_blocking(move || command.output()).await.expect("the thread ends");
         output.expect("the binary starts")
     }
 
@@ -105,9 +99,7 @@ impl Forebay {
 
     /// Returns `/status`; panics where there is none.
     pub async fn status(&self) -> Value {
-        self.try_status()
-            .await
-            .unwrap_or_else(|error| panic!("read /status: {error:#}\n{}", self.tail()))
+        self.try_status().await.unwrap_or_else(|error| panic!("read /status: {error:#}\n{}", self.tail()))
     }
 
     /// Returns `/metrics`; panics where there are none.

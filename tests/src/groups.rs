@@ -37,21 +37,12 @@ pub async fn reset_offsets(kafka: &Kafka, group: &str, topic: &str, to: &[&str])
 }
 
 async fn tool(kafka: &Kafka, args: &[&str]) -> String {
-    let mut command = kafka::java(
-        "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
-        "OFF",
-        &["-Xmx128m"],
-    );
+    let mut command = kafka::java("org.apache.kafka.tools.consumer.group.ConsumerGroupCommand", "OFF", &["-Xmx128m"]);
     command.args(["--bootstrap-server", &kafka.bootstrap()]).args(args);
-    let output = task::spawn_blocking(move || command.output())
-        .await
-        .expect("the thread ends");
+    let output = task::spawn_blocking(move || command.output()).await.expect("the thread ends");
     let Output { status, stdout, stderr } = output.expect("Java starts");
     let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
-    assert!(
-        status.success(),
-        "the consumer-groups tool failed ({status}) with {args:?}\n{stdout}\n{stderr}"
-    );
+    assert!(status.success(), "the consumer-groups tool failed ({status}) with {args:?}\n{stdout}\n{stderr}");
     stdout.into_owned()
 }
 
@@ -68,9 +59,7 @@ fn parse(output: &str) -> Vec<GroupRow> {
             let number = |name: &str| cell(name).and_then(|text| text.parse::<i64>().ok());
             rows.push(GroupRow {
                 topic: cell("TOPIC").expect("the table has topics").to_owned(),
-                partition: cell("PARTITION")
-                    .and_then(|text| text.parse().ok())
-                    .expect("the table has partitions"),
+                partition: cell("PARTITION").and_then(|text| text.parse().ok()).expect("the table has partitions"),
                 current: number("CURRENT-OFFSET"),
                 end: number("LOG-END-OFFSET").unwrap_or_else(|| panic!("no log end in `{line}`")),
                 lag: number("LAG"),
@@ -90,13 +79,7 @@ mod tests {
             GROUP  TOPIC  PARTITION  CURRENT-OFFSET  LOG-END-OFFSET  LAG  CONSUMER-ID  HOST  CLIENT-ID\n\
             g      t      1          5               10              5    -            -     -\n\
             g      t      0          -               3               -    -            -     -\n";
-        let row = |partition, current, end, lag| GroupRow {
-            topic: "t".to_owned(),
-            partition,
-            current,
-            end,
-            lag,
-        };
+        let row = |partition, current, end, lag| GroupRow { topic: "t".to_owned(), partition, current, end, lag };
         assert_eq!(parse(output), [row(1, Some(5), 10, Some(5)), row(0, None, 3, None)]);
     }
 }

@@ -42,9 +42,8 @@ pub async fn request(port: u16, method: &str, path: &str) -> anyhow::Result<Resp
         stream.read_to_end(&mut answer).await?;
         anyhow::Ok(answer)
     };
-    let answer = timeout(DEADLINE, answer)
-        .await
-        .with_context(|| format!("{method} {path}: no answer in {DEADLINE:?}"))??;
+    let answer =
+        timeout(DEADLINE, answer).await.with_context(|| format!("{method} {path}: no answer in {DEADLINE:?}"))??;
     parse(&answer).with_context(|| format!("{method} {path}: read {:?}", String::from_utf8_lossy(&answer)))
 }
 
@@ -52,9 +51,7 @@ fn parse(answer: &[u8]) -> anyhow::Result<Response> {
     let text = std::str::from_utf8(answer)?;
     let (head, body) = text.split_once("\r\n\r\n").context("find the end of the headers")?;
     let status = head.split(' ').nth(1).context("find the status")?.parse()?;
-    let is_chunked = head
-        .lines()
-        .any(|line| line.eq_ignore_ascii_case("transfer-encoding: chunked"));
+    let is_chunked = head.lines().any(|line| line.eq_ignore_ascii_case("transfer-encoding: chunked"));
     let body = if is_chunked { dechunk(body)? } else { body.to_owned() };
     Ok(Response { status, body })
 }
@@ -67,10 +64,7 @@ fn dechunk(mut rest: &str) -> anyhow::Result<String> {
         if size == 0 {
             return Ok(body);
         }
-        ensure!(
-            after.is_char_boundary(size) && after.len() >= size + 2,
-            "a chunk of {size} bytes is cut short"
-        );
+        ensure!(after.is_char_boundary(size) && after.len() >= size + 2, "a chunk of {size} bytes is cut short");
         body.push_str(&after[..size]);
         rest = &after[size + 2..];
     }
@@ -83,20 +77,8 @@ mod tests {
     #[test]
     fn reads_a_plain_and_a_chunked_answer() {
         let plain = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 3\r\n\r\nno\n";
-        assert_eq!(
-            parse(plain).unwrap(),
-            Response {
-                status: 503,
-                body: "no\n".to_owned()
-            }
-        );
+        assert_eq!(parse(plain).unwrap(), Response { status: 503, body: "no\n".to_owned() });
         let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n4\r\n two\r\n0\r\n\r\n";
-        assert_eq!(
-            parse(chunked).unwrap(),
-            Response {
-                status: 200,
-                body: "one two".to_owned()
-            }
-        );
+        assert_eq!(parse(chunked).unwrap(), Response { status: 200, body: "one two".to_owned() });
     }
 }

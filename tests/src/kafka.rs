@@ -46,8 +46,11 @@ transaction.state.log.num.partitions=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=1
-broker.heartbeat.interval.ms=500
-broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=250
+broker.session.timeout.ms=2000
+controller.quorum.election.timeout.ms=200
+controller.quorum.election.backoff.max.ms=100
+controller.quorum.fetch.timeout.ms=500
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 log.initial.task.delay.ms=500
@@ -88,12 +91,7 @@ impl Kafka {
         controller.release();
         let process = Mutex::new(run(&scratch));
         let admin = client_config(number).create().expect("the client's settings are right");
-        let kafka = Self {
-            process,
-            port: number,
-            admin,
-            scratch,
-        };
+        let kafka = Self { process, port: number, admin, scratch };
         kafka.wait_ready().await;
         kafka
     }
@@ -147,27 +145,15 @@ impl Kafka {
     pub async fn create_topic(&self, name: &str, partitions: i32, config: &[(&str, &str)]) {
         let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
         let topic = config.iter().fold(topic, |topic, (key, value)| topic.set(key, value));
-        let results = self
-            .admin
-            .create_topics([&topic], &options())
-            .await
-            .expect("create a topic");
-        results[0]
-            .as_ref()
-            .unwrap_or_else(|(name, code)| panic!("create topic `{name}`: {code}"));
+        let results = self.admin.create_topics([&topic], &options()).await.expect("create a topic");
+        results[0].as_ref().unwrap_or_else(|(name, code)| panic!("create topic `{name}`: {code}"));
         self.wait_partitions(name, partitions).await;
     }
 
     /// Deletes a topic and waits until the broker knows it no more.
     pub async fn delete_topic(&self, name: &str) {
-        let results = self
-            .admin
-            .delete_topics(&[name], &options())
-            .await
-            .expect("delete a topic");
-        results[0]
-            .as_ref()
-            .unwrap_or_else(|(name, code)| panic!("delete topic `{name}`: {code}"));
+        let results = self.admin.delete_topics(&[name], &options()).await.expect("delete a topic");
+        results[0].as_ref().unwrap_or_else(|(name, code)| panic!("delete topic `{name}`: {code}"));
         let what = format!("topic `{name}` to be gone");
         wait::until(REQUEST, &what, async || self.partitions(name).is_none()).await;
     }
@@ -175,38 +161,23 @@ impl Kafka {
     /// Raises a topic's number of partitions to `partitions`.
     pub async fn add_partitions(&self, name: &str, partitions: i32) {
         let count = usize::try_from(partitions).expect("a count is not negative");
-        let results = self
-            .admin
-            .create_partitions([&NewPartitions::new(name, count)], &options())
-            .await;
-        results.expect("add partitions")[0]
-            .as_ref()
-            .unwrap_or_else(|(name, code)| panic!("widen `{name}`: {code}"));
+        let results = self.admin.create_partitions([&NewPartitions::new(name, count)], &options()).await;
+        results.expect("add partitions")[0].as_ref().unwrap_or_else(|(name, code)| panic!("widen `{name}`: {code}"));
         self.wait_partitions(name, partitions).await;
     }
 
     /// Deletes the records of a partition below `before`.
     pub async fn delete_records(&self, topic: &str, partition: i32, before: i64) {
         let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, partition, Offset::Offset(before))
-            .expect("an offset");
-        let result = self
-            .admin
-            .delete_records(&list, &options())
-            .await
-            .expect("delete records");
-        result.elements()[0]
-            .error()
-            .unwrap_or_else(|error| panic!("delete records of `{topic}`: {error}"));
+        list.add_partition_offset(topic, partition, Offset::Offset(before)).expect("an offset");
+        let result = self.admin.delete_records(&list, &options()).await.expect("delete records");
+        result.elements()[0].error().unwrap_or_else(|error| panic!("delete records of `{topic}`: {error}"));
     }
 
     /// Returns how many partitions a topic has, if the broker serves them all.
     pub fn partitions(&self, topic: &str) -> Option<i32> {
         let metadata = self.admin.inner().fetch_metadata(Some(topic), REQUEST).ok()?;
-        let topic = metadata
-            .topics()
-            .iter()
-            .find(|own| own.name() == topic && own.error().is_none())?;
+        let topic = metadata.topics().iter().find(|own| own.name() == topic && own.error().is_none())?;
         let is_served = topic.partitions().iter().all(|partition| partition.leader() == 1);
         (is_served && !topic.partitions().is_empty())
             .then(|| topic.partitions().len().try_into().expect("a small count"))
@@ -222,17 +193,9 @@ impl Kafka {
         let probe = Duration::from_secs(2);
         let is_ready = async || {
             let exit = self.process().exit();
-            assert!(
-                exit.is_none(),
-                "the broker ended at its start ({exit:?})\n{}",
-                self.process().log_tail(60)
-            );
+            assert!(exit.is_none(), "the broker ended at its start ({exit:?})\n{}", self.process().log_tail(60));
             tokio::net::TcpStream::connect(self.bootstrap()).await.is_ok()
-                && self
-                    .admin
-                    .inner()
-                    .fetch_metadata(None, probe)
-                    .is_ok_and(|answer| !answer.brokers().is_empty())
+                && self.admin.inner().fetch_metadata(None, probe).is_ok_and(|answer| !answer.brokers().is_empty())
         };
         wait::until_or_dump(START, "the broker to serve", is_ready, || self.process().log_tail(60)).await;
     }
@@ -245,15 +208,9 @@ impl Kafka {
 /// Returns a command that runs a class of Kafka's, which prints what is at least of that log level.
 pub(crate) fn java(main_class: &str, level: &str, memory: &[&str]) -> Command {
     let libs = place::target().join("kafka/libs");
-    assert!(
-        libs.is_dir(),
-        "`{}` is not there: run `cargo xtask setup`",
-        libs.display()
-    );
+    assert!(libs.is_dir(), "`{}` is not there: run `cargo xtask setup`", libs.display());
     let mut command = Command::new("java");
-    command
-        .args(memory)
-        .args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"]);
+    command.args(memory).args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"]);
     command.arg(format!("-Dorg.apache.logging.log4j.level={level}"));
     command.arg("-cp").arg(libs.join("*")).arg(main_class);
     command
@@ -261,29 +218,16 @@ pub(crate) fn java(main_class: &str, level: &str, memory: &[&str]) -> Command {
 
 fn run(scratch: &Scratch) -> Process {
     let mut command = java("kafka.Kafka", "WARN", &["-Xmx384m", "-Xms128m"]);
-    command
-        .arg(scratch.path().join("server.properties"))
-        .current_dir(scratch.path());
+    command.arg(scratch.path().join("server.properties")).current_dir(scratch.path());
     Process::start("the broker", command, &scratch.path().join("broker.log"), libc::SIGKILL)
 }
 
 async fn format_storage(scratch: &Scratch) {
     let mut command = java("kafka.tools.StorageTool", "WARN", &["-Xmx128m"]);
-    command
-        .args(["format", "--cluster-id", &cluster_id(), "--config"])
-        .arg(scratch.path().join("server.properties"));
-    let format = Process::start(
-        "the storage tool",
-        command,
-        &scratch.path().join("format.log"),
-        libc::SIGKILL,
-    );
+    command.args(["format", "--cluster-id", &cluster_id(), "--config"]).arg(scratch.path().join("server.properties"));
+    let format = Process::start("the storage tool", command, &scratch.path().join("format.log"), libc::SIGKILL);
     let status = format.wait_exit(START).await;
-    assert!(
-        status.success(),
-        "formatting the broker's storage failed ({status})\n{}",
-        format.log_tail(40)
-    );
+    assert!(status.success(), "formatting the broker's storage failed ({status})\n{}", format.log_tail(40));
 }
 
 fn properties(scratch: &Scratch, port: u16, controller: u16, further: &[(&str, &str)]) -> String {
@@ -292,10 +236,7 @@ fn properties(scratch: &Scratch, port: u16, controller: u16, further: &[(&str, &
     let own = [
         ("log.dirs", data.display().to_string()),
         ("controller.quorum.voters", format!("1@127.0.0.1:{controller}")),
-        (
-            "listeners",
-            format!("PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}"),
-        ),
+        ("listeners", format!("PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}")),
         ("advertised.listeners", format!("PLAINTEXT://127.0.0.1:{port}")),
     ];
     let own = own.iter().map(|(key, value)| (*key, value.as_str()));
@@ -320,14 +261,10 @@ fn client_config(port: u16) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", bootstrap(port));
     // A killed broker is looked for again at once.
-    config
-        .set("reconnect.backoff.ms", "20")
-        .set("reconnect.backoff.max.ms", "200");
+    config.set("reconnect.backoff.ms", "20").set("reconnect.backoff.max.ms", "200");
     config
 }
 
 fn options() -> AdminOptions {
-    AdminOptions::new()
-        .request_timeout(Some(REQUEST))
-        .operation_timeout(Some(REQUEST))
+    AdminOptions::new().request_timeout(Some(REQUEST)).operation_timeout(Some(REQUEST))
 }

@@ -161,11 +161,7 @@ impl Manifest {
         let admin = Port::free().release();
         let path = self.folder().join(format!("forebay-{}.toml", names::next()));
         fs::write(&path, self.to_toml(admin)).unwrap_or_else(|error| panic!("write `{}`: {error}", path.display()));
-        ManifestFile {
-            path,
-            admin,
-            scratch: Arc::clone(&self.scratch),
-        }
+        ManifestFile { path, admin, scratch: Arc::clone(&self.scratch) }
     }
 
     /// Returns the manifest as TOML.
@@ -181,10 +177,7 @@ impl Manifest {
         }
         for (name, Plugin { component, keys }) in &self.plugins {
             table(&mut text, &format!("[plugins.{name}]"), keys);
-            line(
-                &mut text,
-                &format!("component = {}", quoted(&component.display().to_string())),
-            );
+            line(&mut text, &format!("component = {}", quoted(&component.display().to_string())));
         }
         line(&mut text, &format!("\n{}", self.extra));
         for Binding { keys, targets } in &self.bindings {
@@ -219,10 +212,7 @@ impl ManifestFile {
 impl Plugin {
     /// Returns a plugin of that component.
     pub fn new(component: PathBuf) -> Self {
-        Self {
-            component,
-            keys: BTreeMap::new(),
-        }
+        Self { component, keys: BTreeMap::new() }
     }
 
     /// Sets a key: `config`, `limits`, `instances`, `sha256`.
@@ -242,10 +232,7 @@ impl Binding {
             ("plugin", quoted(plugin)),
             ("dead-letter", format!("{{ topic = {} }}", quoted(&names.dead_letters))),
         ];
-        Self {
-            keys: keys.map(|(key, toml)| (key.to_owned(), toml)).into(),
-            targets: Vec::new(),
-        }
+        Self { keys: keys.map(|(key, toml)| (key.to_owned(), toml)).into(), targets: Vec::new() }
     }
 
     /// Sets a key.

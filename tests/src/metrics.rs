@@ -18,14 +18,9 @@ impl Metrics {
             let end = line.rfind('}').map_or_else(|| line.find(' '), |brace| Some(brace + 1));
             let (series, rest) = line.split_at(end.unwrap_or_else(|| panic!("no value in `{line}`")));
             let value = rest.split_whitespace().next().and_then(|word| word.parse().ok());
-            (
-                series.to_owned(),
-                value.unwrap_or_else(|| panic!("no number in `{line}`")),
-            )
+            (series.to_owned(), value.unwrap_or_else(|| panic!("no number in `{line}`")))
         });
-        Self {
-            series: series.collect(),
-        }
+        Self { series: series.collect() }
     }
 
     /// Returns the sum of all series of `name` that carry all of `labels`; 0 where there is none.
@@ -39,10 +34,7 @@ impl Metrics {
     }
 
     fn matching(&self, name: &str, labels: &[(&str, &str)]) -> impl Iterator<Item = f64> {
-        let wanted: Vec<String> = labels
-            .iter()
-            .map(|(label, value)| format!("{label}=\"{value}\""))
-            .collect();
+        let wanted: Vec<String> = labels.iter().map(|(label, value)| format!("{label}=\"{value}\"")).collect();
         self.series.iter().filter_map(move |(series, value)| {
             let (own, rest) = series.split_once('{').unwrap_or((series, ""));
             let rest = rest.trim_end_matches('}');
@@ -66,10 +58,7 @@ mod tests {
         let metrics = Metrics::parse(text);
         assert_eq!(metrics.sum("forebay_records_total", &[]), 12.0);
         assert_eq!(metrics.sum("forebay_records_total", &[("state", "applied")]), 8.0);
-        assert_eq!(
-            metrics.sum("forebay_records_total", &[("binding", "a"), ("state", "applied")]),
-            3.0
-        );
+        assert_eq!(metrics.sum("forebay_records_total", &[("binding", "a"), ("state", "applied")]), 3.0);
         assert_eq!(metrics.sum("forebay_buffered_bytes", &[]), 12.0);
         assert!(!metrics.has("forebay_records", &[]));
     }

@@ -70,11 +70,7 @@ impl<T: Ord + Clone + Debug> Fates<T> {
     /// Panics unless every acknowledged record has exactly one fate, once.
     pub fn assert_exact(&self) {
         let report = self.report();
-        assert!(
-            report.is_empty(),
-            "{} records were acknowledged;{report}",
-            self.acknowledged.len()
-        );
+        assert!(report.is_empty(), "{} records were acknowledged;{report}", self.acknowledged.len());
     }
 
     /// Says what is wrong; empty where nothing is.
@@ -93,18 +89,9 @@ impl<T: Ord + Clone + Debug> Fates<T> {
         say("lost", all.iter().copied().filter(|id| !has_fate(id)).collect());
         say("applied more than once", repeated(&self.applied));
         say("dead-lettered more than once", repeated(&self.dead_lettered));
-        say(
-            "both applied and dead-lettered",
-            applied.intersection(&dead).copied().collect(),
-        );
-        say(
-            "to be skipped, yet applied",
-            applied.intersection(&skipped).copied().collect(),
-        );
-        say(
-            "to be skipped, yet dead-lettered",
-            dead.intersection(&skipped).copied().collect(),
-        );
+        say("both applied and dead-lettered", applied.intersection(&dead).copied().collect());
+        say("to be skipped, yet applied", applied.intersection(&skipped).copied().collect());
+        say("to be skipped, yet dead-lettered", dead.intersection(&skipped).copied().collect());
         say(
             "never acknowledged, yet applied or dead-lettered",
             applied.union(&dead).copied().filter(|id| !all.contains(id)).collect(),
@@ -120,10 +107,7 @@ fn repeated<T: Ord>(ids: &[T]) -> Vec<&T> {
 
 /// Returns the first column of a query, as text: the ids found in a table.
 pub async fn ids(client: &Client, sql: &str) -> Vec<String> {
-    let rows = client
-        .query(sql, &[])
-        .await
-        .unwrap_or_else(|error| panic!("run `{sql}`: {error:?}"));
+    let rows = client.query(sql, &[]).await.unwrap_or_else(|error| panic!("run `{sql}`: {error:?}"));
     rows.iter().map(|row| row.get(0)).collect()
 }
 
@@ -138,15 +122,11 @@ impl DeadLetter {
     /// Reads what the headers say; panics where one of the promised ones is missing.
     pub fn read(record: Record) -> Self {
         let text = |name: &str| {
-            let value = record
-                .header(name)
-                .unwrap_or_else(|| panic!("no header `{name}` in {record:?}"));
+            let value = record.header(name).unwrap_or_else(|| panic!("no header `{name}` in {record:?}"));
             value.to_owned()
         };
         let number = |name: &str| -> i64 {
-            text(name)
-                .parse()
-                .unwrap_or_else(|_| panic!("`{name}` is no number in {record:?}"))
+            text(name).parse().unwrap_or_else(|_| panic!("`{name}` is no number in {record:?}"))
         };
         let partition = i32::try_from(number("__dlq.errors.partition")).expect("a partition's number");
         Self {
@@ -163,16 +143,9 @@ impl DeadLetter {
 pub async fn ledger(client: &Client, group: &str) -> BTreeMap<Place, LedgerRow> {
     let sql =
         "select topic, partition, next_offset, owner_epoch, binding from forebay.ledger where consumer_group = $1";
-    let rows = client
-        .query(sql, &[&group])
-        .await
-        .unwrap_or_else(|error| panic!("read the ledger: {error:?}"));
+    let rows = client.query(sql, &[&group]).await.unwrap_or_else(|error| panic!("read the ledger: {error:?}"));
     let row = |row: &tokio_postgres::Row| {
-        let ledger = LedgerRow {
-            next_offset: row.get(2),
-            owner_epoch: row.get(3),
-            binding: row.get(4),
-        };
+        let ledger = LedgerRow { next_offset: row.get(2), owner_epoch: row.get(3), binding: row.get(4) };
         ((row.get(0), row.get(1)), ledger)
     };
     rows.iter().map(row).collect()
@@ -181,22 +154,14 @@ pub async fn ledger(client: &Client, group: &str) -> BTreeMap<Place, LedgerRow> 
 /// Returns what a group has committed for each partition of a topic; partitions without an offset are left out.
 pub fn committed(kafka: &Kafka, group: &str, topic: &str) -> BTreeMap<Place, Committed> {
     let mut config = kafka.client_config();
-    let consumer: BaseConsumer = config
-        .set("group.id", group)
-        .create()
-        .expect("the consumer's settings are right");
+    let consumer: BaseConsumer = config.set("group.id", group).create().expect("the consumer's settings are right");
     let mut list = TopicPartitionList::new();
     list.add_partition_range(topic, 0, partitions(kafka, topic) - 1);
-    let offsets = consumer
-        .committed_offsets(list, REQUEST)
-        .expect("ask for committed offsets");
+    let offsets = consumer.committed_offsets(list, REQUEST).expect("ask for committed offsets");
     let elements = offsets.elements();
     let found = elements.iter().filter_map(|element| {
         let offset = element.offset().to_raw().filter(|offset| *offset >= 0)?;
-        let committed = Committed {
-            offset,
-            metadata: element.metadata().to_owned(),
-        };
+        let committed = Committed { offset, metadata: element.metadata().to_owned() };
         Some(((topic.to_owned(), element.partition()), committed))
     });
     found.collect()
@@ -217,9 +182,7 @@ fn ends(kafka: &Kafka, topic: &str, isolation: &str) -> BTreeMap<Place, i64> {
     config.set("isolation.level", isolation);
     let consumer: BaseConsumer = config.create().expect("the consumer's settings are right");
     let ends = (0..partitions(kafka, topic)).map(|partition| {
-        let (_, end) = consumer
-            .fetch_watermarks(topic, partition, REQUEST)
-            .expect("ask for the log's end");
+        let (_, end) = consumer.fetch_watermarks(topic, partition, REQUEST).expect("ask for the log's end");
         ((topic.to_owned(), partition), end)
     });
     ends.collect()
@@ -227,28 +190,17 @@ fn ends(kafka: &Kafka, topic: &str, isolation: &str) -> BTreeMap<Place, i64> {
 
 /// Panics unless the ledger's positions, the group's offsets and the ends of the log are the same for every partition.
 pub async fn assert_at_rest(kafka: &Kafka, client: &Client, group: &str, topics: &[&str]) {
-    let ledger: BTreeMap<Place, i64> = ledger(client, group)
-        .await
-        .into_iter()
-        .map(|(place, row)| (place, row.next_offset))
-        .collect();
+    let ledger: BTreeMap<Place, i64> =
+        ledger(client, group).await.into_iter().map(|(place, row)| (place, row.next_offset)).collect();
     let ends: BTreeMap<Place, i64> = topics.iter().flat_map(|topic| log_ends(kafka, topic)).collect();
     let committed = topics.iter().flat_map(|topic| committed(kafka, group, topic));
     let committed: BTreeMap<Place, i64> = committed.map(|(place, committed)| (place, committed.offset)).collect();
-    assert_eq!(
-        ledger, ends,
-        "the ledger's positions (left) are the ends of the log (right)"
-    );
-    assert_eq!(
-        committed, ends,
-        "the group's offsets (left) are the ends of the log (right)"
-    );
+    assert_eq!(ledger, ends, "the ledger's positions (left) are the ends of the log (right)");
+    assert_eq!(committed, ends, "the group's offsets (left) are the ends of the log (right)");
 }
 
 fn partitions(kafka: &Kafka, topic: &str) -> i32 {
-    kafka
-        .partitions(topic)
-        .unwrap_or_else(|| panic!("there is no topic `{topic}`"))
+    kafka.partitions(topic).unwrap_or_else(|| panic!("there is no topic `{topic}`"))
 }
 
 #[cfg(test)]
@@ -276,12 +228,8 @@ mod tests {
 
     #[test]
     fn has_nothing_to_say_where_every_record_has_one_fate() {
-        let fates = Fates {
-            acknowledged: (1..=3).collect(),
-            applied: vec![1],
-            dead_lettered: vec![2],
-            skipped: [3].into(),
-        };
+        let fates =
+            Fates { acknowledged: (1..=3).collect(), applied: vec![1], dead_lettered: vec![2], skipped: [3].into() };
         fates.assert_exact();
     }
 }

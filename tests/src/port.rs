@@ -24,10 +24,7 @@ impl Port {
             let step = NEXT.fetch_add(1, Ordering::Relaxed);
             let number = FIRST + (start + step % COUNT) % COUNT;
             if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, number)) {
-                return Self {
-                    number,
-                    _listener: listener,
-                };
+                return Self { number, _listener: listener };
             }
         }
         panic!("no free port among the {COUNT} from {FIRST} on");

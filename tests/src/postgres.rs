@@ -72,12 +72,7 @@ impl Postgres {
         assert!(status.success(), "initdb failed ({status})\n{}", initdb.log_tail(40));
         let port = Port::free().release();
         let process = Mutex::new(run(&scratch, account, port));
-        let postgres = Self {
-            process,
-            port,
-            account,
-            scratch,
-        };
+        let postgres = Self { process, port, account, scratch };
         postgres.wait_ready().await;
         postgres
     }
@@ -104,9 +99,7 @@ impl Postgres {
 
     /// Connects to a database.
     pub async fn connect(&self, database: &str) -> Client {
-        self.try_connect(database)
-            .await
-            .unwrap_or_else(|error| panic!("connect to database `{database}`: {error}"))
+        self.try_connect(database).await.unwrap_or_else(|error| panic!("connect to database `{database}`: {error}"))
     }
 
     /// Connects to a database, or says why not.
@@ -122,19 +115,13 @@ impl Postgres {
     /// Runs statements on a connection of their own.
     pub async fn execute(&self, database: &str, sql: &str) {
         let client = self.connect(database).await;
-        client
-            .batch_execute(sql)
-            .await
-            .unwrap_or_else(|error| panic!("run `{sql}`: {error:?}"));
+        client.batch_execute(sql).await.unwrap_or_else(|error| panic!("run `{sql}`: {error:?}"));
     }
 
     /// Runs a query on a connection of its own and returns its rows.
     pub async fn query(&self, database: &str, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Vec<Row> {
         let client = self.connect(database).await;
-        client
-            .query(sql, params)
-            .await
-            .unwrap_or_else(|error| panic!("run `{sql}`: {error:?}"))
+        client.query(sql, params).await.unwrap_or_else(|error| panic!("run `{sql}`: {error:?}"))
     }
 
     /// Stops the server and waits until it is gone; its cluster stays.
@@ -163,11 +150,7 @@ impl Postgres {
     async fn wait_ready(&self) {
         let is_ready = async || {
             let exit = self.process().exit();
-            assert!(
-                exit.is_none(),
-                "PostgreSQL ended at its start ({exit:?})\n{}",
-                self.process().log_tail(40)
-            );
+            assert!(exit.is_none(), "PostgreSQL ended at its start ({exit:?})\n{}", self.process().log_tail(40));
             self.try_connect("postgres").await.is_ok()
         };
         wait::until_or_dump(START, "PostgreSQL to serve", is_ready, || self.process().log_tail(40)).await;
@@ -180,10 +163,7 @@ impl Postgres {
 
 fn run(scratch: &Scratch, account: Option<Account>, port: u16) -> Process {
     let mut command = account_command("postgres", account);
-    command
-        .arg("-D")
-        .arg(scratch.path().join("data"))
-        .current_dir(scratch.path());
+    command.arg("-D").arg(scratch.path().join("data")).current_dir(scratch.path());
     let port = format!("port={port}");
     let settings = [
         &*port,
@@ -202,12 +182,7 @@ fn run(scratch: &Scratch, account: Option<Account>, port: u16) -> Process {
         command.args(["-c", setting]);
     }
     // Killed outright, it would leave its shared memory behind.
-    Process::start(
-        "PostgreSQL",
-        command,
-        &scratch.path().join("postgres.log"),
-        libc::SIGQUIT,
-    )
+    Process::start("PostgreSQL", command, &scratch.path().join("postgres.log"), libc::SIGQUIT)
 }
 
 /// Returns a folder that the server's account can reach and write: in `target/tmp`, or where a checkout lies in somebody's
@@ -217,11 +192,7 @@ fn scratch(account: Option<Account>) -> Scratch {
     let Some(Account { uid, gid }) = account else {
         return Scratch::within(&base, "postgres", OnFailure::Remove);
     };
-    let base = if is_open_to_all(&place::target()) {
-        base
-    } else {
-        env::temp_dir()
-    };
+    let base = if is_open_to_all(&place::target()) { base } else { env::temp_dir() };
     let scratch = Scratch::within(&base, "postgres", OnFailure::Remove);
     chown(scratch.path(), Some(uid), Some(gid)).expect("root may give a folder away");
     scratch
@@ -248,10 +219,7 @@ fn server_program(name: &str) -> PathBuf {
     let mut versions: Vec<PathBuf> = versions.map(|entry| entry.path()).collect();
     versions.sort_by_key(|path| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()));
     folders.extend(versions.iter().rev().map(|version| version.join("bin")));
-    let found = folders
-        .iter()
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file());
+    let found = folders.iter().map(|folder| folder.join(name)).find(|file| file.is_file());
     found.unwrap_or_else(|| panic!("PostgreSQL's `{name}` is not installed: run `cargo xtask setup`"))
 }
 
@@ -270,9 +238,6 @@ impl Account {
         let name = CString::new(name).ok()?;
         // SAFETY: the name ends with NUL, and what is returned is copied before anybody asks again.
         let entry = unsafe { libc::getpwnam(name.as_ptr()).as_ref() }?;
-        Some(Self {
-            uid: entry.pw_uid,
-            gid: entry.pw_gid,
-        })
+        Some(Self { uid: entry.pw_uid, gid: entry.pw_gid })
     }
 }

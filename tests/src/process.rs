@@ -40,11 +40,7 @@ impl Process {
         let output = File::options().create(true).append(true).open(log);
         let output = output.unwrap_or_else(|error| panic!("open `{}`: {error}", log.display()));
         let errors = output.try_clone().expect("a file can be opened twice");
-        command
-            .stdin(Stdio::null())
-            .stdout(output)
-            .stderr(errors)
-            .process_group(0);
+        command.stdin(Stdio::null()).stdout(output).stderr(errors).process_group(0);
         // SAFETY: between fork and exec only `prctl` is called, which is a bare system call.
         unsafe {
             command.pre_exec(move || match libc::prctl(libc::PR_SET_PDEATHSIG, last_signal) {
@@ -55,13 +51,7 @@ impl Process {
         let child = nursery(command).unwrap_or_else(|error| panic!("start {name} by {line}: {error}"));
         let pid = i32::try_from(child.id()).expect("process ids fit");
         live().push((pid, last_signal));
-        Self {
-            name: name.to_owned(),
-            pid,
-            child: Mutex::new(child),
-            log: log.to_owned(),
-            last_signal,
-        }
+        Self { name: name.to_owned(), pid, child: Mutex::new(child), log: log.to_owned(), last_signal }
     }
 
     /// Returns the process id, which is also the id of its group.
@@ -90,16 +80,12 @@ impl Process {
     /// Kills the group with `SIGKILL` and waits until the process is gone.
     pub fn kill(&self) {
         self.signal_group(libc::SIGKILL);
-        self.child()
-            .wait()
-            .unwrap_or_else(|error| panic!("wait for {}: {error}", self.name));
+        self.child().wait().unwrap_or_else(|error| panic!("wait for {}: {error}", self.name));
     }
 
     /// Returns how it ended, if it has.
     pub fn exit(&self) -> Option<ExitStatus> {
-        self.child()
-            .try_wait()
-            .unwrap_or_else(|error| panic!("wait for {}: {error}", self.name))
+        self.child().try_wait().unwrap_or_else(|error| panic!("wait for {}: {error}", self.name))
     }
 
     /// Waits until it ends by itself; panics with the end of its log when it does not within `deadline`.
@@ -113,11 +99,7 @@ impl Process {
         let text = String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned();
         let all: Vec<&str> = text.lines().collect();
         let tail = all[all.len().saturating_sub(lines)..].join("\n");
-        format!(
-            "--- the end of {}'s log, `{}`\n{tail}\n---",
-            self.name,
-            self.log.display()
-        )
+        format!("--- the end of {}'s log, `{}`\n{tail}\n---", self.name, self.log.display())
     }
 
     /// Returns all it printed so far.
@@ -163,11 +145,7 @@ fn nursery(command: Command) -> io::Result<Child> {
         Mutex::new(tx)
     });
     let (tx, rx) = mpsc::channel();
-    orders
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .send((command, tx))
-        .expect("the nursery never ends");
+    orders.lock().unwrap_or_else(PoisonError::into_inner).send((command, tx)).expect("the nursery never ends");
     rx.recv().expect("the nursery answers")
 }
 

@@ -49,36 +49,21 @@ impl Producer {
     /// Returns a producer whose records belong to transactions of that id.
     pub fn transactional(kafka: &Kafka, id: &str) -> Self {
         let producer = Self::with(kafka, &[("transactional.id", id), ("transaction.timeout.ms", "120000")]);
-        producer
-            .client
-            .init_transactions(DEADLINE)
-            .expect("the broker knows the transactional id");
+        producer.client.init_transactions(DEADLINE).expect("the broker knows the transactional id");
         producer
     }
 
     /// Returns a producer with further settings of the client's.
     pub fn with(kafka: &Kafka, properties: &[(&str, &str)]) -> Self {
         let mut config = kafka.client_config();
-        config
-            .set("enable.idempotence", "true")
-            .set("linger.ms", "5")
-            .set("compression.type", "lz4");
-        config
-            .set("queue.buffering.max.messages", "400000")
-            .set("queue.buffering.max.kbytes", "524288");
-        config
-            .set("message.timeout.ms", "120000")
-            .set("message.max.bytes", "8388608");
+        config.set("enable.idempotence", "true").set("linger.ms", "5").set("compression.type", "lz4");
+        config.set("queue.buffering.max.messages", "400000").set("queue.buffering.max.kbytes", "524288");
+        config.set("message.timeout.ms", "120000").set("message.max.bytes", "8388608");
         for (key, value) in properties {
             config.set(*key, *value);
         }
-        let client = config
-            .create_with_context(Deliveries::default())
-            .expect("the producer's settings are right");
-        Self {
-            client,
-            sent: AtomicUsize::new(0),
-        }
+        let client = config.create_with_context(Deliveries::default()).expect("the producer's settings are right");
+        Self { client, sent: AtomicUsize::new(0) }
     }
 
     /// Hands a record over and returns its ticket: 0 for the first, 1 for the second. Waits only while the client's queue is full.
@@ -123,9 +108,7 @@ impl Producer {
     /// Waits until all is acknowledged, and returns where each record lies, by ticket.
     pub async fn flush(&self) -> Vec<Ack> {
         let results = self.settle().await.into_iter().enumerate();
-        results
-            .map(|(ticket, result)| result.unwrap_or_else(|error| panic!("record {ticket}: {error}")))
-            .collect()
+        results.map(|(ticket, result)| result.unwrap_or_else(|error| panic!("record {ticket}: {error}"))).collect()
     }
 
     /// Waits until every record is acknowledged or given up, and returns which, by ticket: for runs that kill the broker.
@@ -136,11 +119,7 @@ impl Producer {
         let dump = || format!("{} of {sent} records have an answer", count());
         wait::until_or_dump(DEADLINE, "the broker to acknowledge", async || count() >= sent, dump).await;
         let results = deliveries.results.lock().unwrap_or_else(PoisonError::into_inner);
-        results
-            .iter()
-            .take(sent)
-            .map(|result| result.clone().expect("every ticket has an answer"))
-            .collect()
+        results.iter().take(sent).map(|result| result.clone().expect("every ticket has an answer")).collect()
     }
 
     /// Begins a transaction.
@@ -168,10 +147,7 @@ impl ProducerContext for Deliveries {
 
     fn delivery(&self, result: &DeliveryResult<'_>, ticket: usize) {
         let result = match result {
-            Ok(message) => Ok(Ack {
-                partition: message.partition(),
-                offset: message.offset(),
-            }),
+            Ok(message) => Ok(Ack { partition: message.partition(), offset: message.offset() }),
             Err((error, _)) => Err(error.to_string()),
         };
         let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
@@ -190,17 +166,11 @@ fn raw(headers: &[Header]) -> OwnedHeaders {
     let list = list.cast_mut().cast::<rd_kafka_headers_t>();
     let length = |bytes: &[u8]| isize::try_from(bytes.len()).expect("a slice is no longer than that");
     for (name, value) in headers {
-        let (bytes, size) = value
-            .as_ref()
-            .map_or((std::ptr::null(), 0), |value| (value.as_ptr(), length(value)));
+        let (bytes, size) = value.as_ref().map_or((std::ptr::null(), 0), |value| (value.as_ptr(), length(value)));
         // SAFETY: the wrapper's borrowed headers *are* the client's list (it casts the pointer itself); we alone own it;
         // name and value are copied, by the lengths given.
         let code = unsafe { rd_kafka_header_add(list, name.as_ptr().cast(), length(name), bytes.cast(), size) };
-        assert_eq!(
-            code,
-            rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR,
-            "add header {name:?}"
-        );
+        assert_eq!(code, rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR, "add header {name:?}");
     }
     owned
 }

@@ -27,20 +27,14 @@ const MARKERS: Duration = Duration::from_secs(3);
 pub async fn read_all(kafka: &Kafka, topic: &str) -> Vec<Record> {
     wait_markers(kafka, topic).await;
     let consumer = consumer(kafka);
-    let partitions = kafka
-        .partitions(topic)
-        .unwrap_or_else(|| panic!("there is no topic `{topic}`"));
+    let partitions = kafka.partitions(topic).unwrap_or_else(|| panic!("there is no topic `{topic}`"));
     let topic = topic.to_owned();
-    task::spawn_blocking(move || read(&consumer, &topic, partitions))
-        .await
-        .expect("the reading thread ends")
+    task::spawn_blocking(move || read(&consumer, &topic, partitions)).await.expect("the reading thread ends")
 }
 
 /// Returns the committed records of a topic as groups of their own partition.
 pub async fn read_by_partition(kafka: &Kafka, topic: &str) -> Vec<Vec<Record>> {
-    let partitions = kafka
-        .partitions(topic)
-        .unwrap_or_else(|| panic!("there is no topic `{topic}`"));
+    let partitions = kafka.partitions(topic).unwrap_or_else(|| panic!("there is no topic `{topic}`"));
     let mut groups = vec![Vec::new(); usize::try_from(partitions).expect("a count is not negative")];
     for record in read_all(kafka, topic).await {
         groups[usize::try_from(record.partition).expect("partitions count from 0")].push(record);
@@ -59,15 +53,9 @@ async fn wait_markers(kafka: &Kafka, topic: &str) {
 
 fn consumer(kafka: &Kafka) -> BaseConsumer {
     let mut config = kafka.client_config();
-    config
-        .set("group.id", "forebay-tests-reader")
-        .set("enable.auto.commit", "false");
-    config
-        .set("isolation.level", "read_committed")
-        .set("enable.partition.eof", "true");
-    config
-        .set("fetch.wait.max.ms", "50")
-        .set("fetch.queue.backoff.ms", "20");
+    config.set("group.id", "forebay-tests-reader").set("enable.auto.commit", "false");
+    config.set("isolation.level", "read_committed").set("enable.partition.eof", "true");
+    config.set("fetch.wait.max.ms", "50").set("fetch.queue.backoff.ms", "20");
     config.set("auto.offset.reset", "error");
     config.create().expect("the consumer's settings are right")
 }
@@ -75,18 +63,14 @@ fn consumer(kafka: &Kafka) -> BaseConsumer {
 fn read(consumer: &BaseConsumer, topic: &str, partitions: i32) -> Vec<Record> {
     let mut list = TopicPartitionList::new();
     for partition in 0..partitions {
-        list.add_partition_offset(topic, partition, Offset::Beginning)
-            .expect("an offset");
+        list.add_partition_offset(topic, partition, Offset::Beginning).expect("an offset");
     }
     consumer.assign(&list).expect("assign partitions");
     let start = Instant::now();
     let mut open: Vec<i32> = (0..partitions).collect();
     let mut records = Vec::new();
     while !open.is_empty() {
-        assert!(
-            start.elapsed() < DEADLINE,
-            "`{topic}` was not read within {DEADLINE:?}; partitions left: {open:?}"
-        );
+        assert!(start.elapsed() < DEADLINE, "`{topic}` was not read within {DEADLINE:?}; partitions left: {open:?}");
         match consumer.poll(POLL) {
             None => {}
             Some(Ok(message)) => records.push(owned(&message)),

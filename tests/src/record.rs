@@ -31,10 +31,7 @@ impl Record {
 
     /// Returns the value as text; panics where it is none.
     pub fn text(&self) -> &str {
-        let value = self
-            .value
-            .as_deref()
-            .unwrap_or_else(|| panic!("a tombstone has no text: {self:?}"));
+        let value = self.value.as_deref().unwrap_or_else(|| panic!("a tombstone has no text: {self:?}"));
         std::str::from_utf8(value).unwrap_or_else(|_| panic!("the value is not UTF-8: {self:?}"))
     }
 }

@@ -52,9 +52,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        LIVE.lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|path| *path != self.path);
+        LIVE.lock().unwrap_or_else(PoisonError::into_inner).retain(|path| *path != self.path);
         if !thread::panicking() || self.on_failure == OnFailure::Remove {
             fs::remove_dir_all(&self.path).ok();
         }
@@ -74,10 +72,7 @@ pub(crate) fn remove_all() {
 fn sweep(base: &Path) {
     for entry in fs::read_dir(base).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let owner = name
-            .to_str()
-            .filter(|name| name.starts_with("forebay-"))
-            .and_then(|name| name.rsplit('-').nth(1));
+        let owner = name.to_str().filter(|name| name.starts_with("forebay-")).and_then(|name| name.rsplit('-').nth(1));
         let is_alive = |pid: &str| Path::new("/proc").join(OsStr::new(pid)).exists();
         if owner.is_some_and(|pid| pid.parse::<u32>().is_ok() && !is_alive(pid)) {
             fs::remove_dir_all(entry.path()).ok();

@@ -32,16 +32,8 @@ pub(crate) fn ensure_jars(root: &Path) -> anyhow::Result<()> {
     shell::say(&format!("setup: fetching Apache Kafka into `{}`", libs.display()))?;
     remove(&libs)?;
     let mut maven = Command::new("mvn");
-    maven.args([
-        "--quiet",
-        "--batch-mode",
-        "dependency:copy-dependencies",
-        "-DincludeScope=runtime",
-    ]);
-    maven
-        .arg(format!("-DoutputDirectory={}", libs.display()))
-        .arg("--file")
-        .arg(pom(root));
+    maven.args(["--quiet", "--batch-mode", "dependency:copy-dependencies", "-DincludeScope=runtime"]);
+    maven.arg(format!("-DoutputDirectory={}", libs.display())).arg("--file").arg(pom(root));
     shell::run(&mut maven)?;
     fs::copy(pom(root), libs.join("pom.xml")).with_context(|| format!("write into `{}`", libs.display()))?;
     Ok(())

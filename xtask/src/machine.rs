@@ -17,54 +17,18 @@ struct Need {
 
 /// What building and testing need, always.
 const NEEDS: &[Need] = &[
-    Need {
-        what: "a C compiler",
-        packages: &["gcc", "libc6-dev"],
-        is_met: || shell::find("cc").is_some(),
-    },
-    Need {
-        what: "make",
-        packages: &["make"],
-        is_met: || shell::find("make").is_some(),
-    },
-    Need {
-        what: "pkg-config",
-        packages: &["pkg-config"],
-        is_met: || shell::find("pkg-config").is_some(),
-    },
-    Need {
-        what: "OpenSSL's headers",
-        packages: &["libssl-dev"],
-        is_met: || has_library("openssl"),
-    },
-    Need {
-        what: "zstd's headers",
-        packages: &["libzstd-dev"],
-        is_met: || has_library("libzstd"),
-    },
-    Need {
-        what: "zlib's headers",
-        packages: &["zlib1g-dev"],
-        is_met: || has_library("zlib"),
-    },
-    Need {
-        what: "PostgreSQL's server programs",
-        packages: &["postgresql"],
-        is_met: has_postgres,
-    },
-    Need {
-        what: "Java",
-        packages: &["default-jre-headless"],
-        is_met: || shell::succeeds("java", &["-version"]),
-    },
+    Need { what: "a C compiler", packages: &["gcc", "libc6-dev"], is_met: || shell::find("cc").is_some() },
+    Need { what: "make", packages: &["make"], is_met: || shell::find("make").is_some() },
+    Need { what: "pkg-config", packages: &["pkg-config"], is_met: || shell::find("pkg-config").is_some() },
+    Need { what: "OpenSSL's headers", packages: &["libssl-dev"], is_met: || has_library("openssl") },
+    Need { what: "zstd's headers", packages: &["libzstd-dev"], is_met: || has_library("libzstd") },
+    Need { what: "zlib's headers", packages: &["zlib1g-dev"], is_met: || has_library("zlib") },
+    Need { what: "PostgreSQL's server programs", packages: &["postgresql"], is_met: has_postgres },
+    Need { what: "Java", packages: &["default-jre-headless"], is_met: || shell::succeeds("java", &["-version"]) },
 ];
 
 /// What fetching Kafka's jars needs.
-const MAVEN: Need = Need {
-    what: "Maven",
-    packages: &["maven"],
-    is_met: || shell::find("mvn").is_some(),
-};
+const MAVEN: Need = Need { what: "Maven", packages: &["maven"], is_met: || shell::find("mvn").is_some() };
 
 /// Installs the packages of every need that is not met.
 ///
@@ -85,16 +49,8 @@ pub(crate) fn ensure_packages(wants_maven: bool) -> anyhow::Result<()> {
     );
     shell::say(&format!("setup: missing: {whats}; installing {}", packages.join(" ")))?;
     install(&packages)?;
-    let still: Vec<&str> = missing
-        .iter()
-        .filter(|need| !(need.is_met)())
-        .map(|need| need.what)
-        .collect();
-    anyhow::ensure!(
-        still.is_empty(),
-        "still missing after installing the packages: {}",
-        still.join(", ")
-    );
+    let still: Vec<&str> = missing.iter().filter(|need| !(need.is_met)()).map(|need| need.what).collect();
+    anyhow::ensure!(still.is_empty(), "still missing after installing the packages: {}", still.join(", "));
     Ok(())
 }
 
@@ -130,10 +86,7 @@ fn apt_get(args: &[&str]) -> anyhow::Result<Command> {
 }
 
 fn is_root() -> anyhow::Result<bool> {
-    let output = Command::new("id")
-        .arg("-u")
-        .output()
-        .context("ask `id -u` who runs this")?;
+    let output = Command::new("id").arg("-u").output().context("ask `id -u` who runs this")?;
     Ok(output.stdout.trim_ascii() == b"0")
 }
 
@@ -143,12 +96,6 @@ fn has_library(name: &str) -> bool {
 
 /// Debian keeps the server's programs out of `PATH`, one folder for each major version.
 fn has_postgres() -> bool {
-    let versions = fs::read_dir(Path::new("/usr/lib/postgresql"))
-        .into_iter()
-        .flatten()
-        .flatten();
-    shell::find("initdb").is_some()
-        || versions
-            .into_iter()
-            .any(|version| version.path().join("bin/initdb").is_file())
+    let versions = fs::read_dir(Path::new("/usr/lib/postgresql")).into_iter().flatten().flatten();
+    shell::find("initdb").is_some() || versions.into_iter().any(|version| version.path().join("bin/initdb").is_file())
 }

@@ -83,8 +83,6 @@ fn not_built(command: &str, later: &Later) -> anyhow::Result<()> {
 /// Returns the checkout this command was built from.
 fn root() -> anyhow::Result<PathBuf> {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let root = package
-        .parent()
-        .context("find the checkout above the package `xtask`")?;
+    let root = package.parent().context("find the checkout above the package `xtask`")?;
     Ok(root.to_owned())
 }

@@ -15,9 +15,7 @@ pub(crate) fn say(line: &str) -> io::Result<()> {
 /// Returns where `program` lies in `PATH`, if it does.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|file| file.is_file())
+    env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 /// Returns whether `program` runs with `args` and exits with 0. Its output is dropped.
@@ -56,22 +54,13 @@ pub(crate) fn cargo(root: &Path, args: &[&str]) -> Command {
 /// When the program's own path cannot be found out.
 pub(crate) fn target() -> anyhow::Result<PathBuf> {
     let own = env::current_exe().context("find the path of this program")?;
-    let target = own
-        .ancestors()
-        .nth(2)
-        .with_context(|| format!("find the target folder above `{}`", own.display()))?;
+    let target = own.ancestors().nth(2).with_context(|| format!("find the target folder above `{}`", own.display()))?;
     Ok(target.to_owned())
 }
 
 /// Returns the command as one would type it.
 pub(crate) fn line_of(command: &Command) -> String {
     let program = Path::new(command.get_program());
-    let name = program
-        .file_name()
-        .unwrap_or(program.as_os_str())
-        .to_string_lossy()
-        .into_owned();
-    command
-        .get_args()
-        .fold(name, |line, arg| format!("{line} {}", arg.to_string_lossy()))
+    let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
+    command.get_args().fold(name, |line, arg| format!("{line} {}", arg.to_string_lossy()))
 }

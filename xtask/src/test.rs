@@ -32,7 +32,7 @@ pub(crate) fn run(root: &Path, name: Option<&str>) -> anyhow::Result<()> {
         failures.extend(failure(&mut shell::cargo(root, &["fmt", "--all", "--check"])));
     }
     let build = [&["build"][..], SELECTION].concat();
-    shell::run(&mut shell::cargo(root, &build))?;
+    shell::run(&mut shell::cargo(root, &build)).context("xtask test: FAILED before any test ran")?;
     let counts = tests(root, name, &mut failures)?;
     if name.is_none() {
         let clippy = [&["clippy"][..], SELECTION, &["--all-targets", "--", "-D", "warnings"]].concat();
@@ -40,11 +40,7 @@ pub(crate) fn run(root: &Path, name: Option<&str>) -> anyhow::Result<()> {
     }
     let Counts { passed, failed } = counts;
     let seconds = start.elapsed().as_secs();
-    let scope = if name.is_none() {
-        ", formatting and lints checked"
-    } else {
-        ""
-    };
+    let scope = if name.is_none() { ", formatting and lints checked" } else { "" };
     if failures.is_empty() {
         shell::say(&format!("xtask test: ok: {passed} tests passed{scope}, in {seconds} s"))?;
         return Ok(());
@@ -89,10 +85,7 @@ impl Counts {
             let part = result.split([';', '.']).find_map(|part| part.trim().strip_suffix(what));
             part.and_then(|number| number.trim().parse().ok()).unwrap_or(0)
         };
-        Self {
-            passed: self.passed + count(" passed"),
-            failed: self.failed + count(" failed"),
-        }
+        Self { passed: self.passed + count(" passed"), failed: self.failed + count(" failed") }
     }
 }
 

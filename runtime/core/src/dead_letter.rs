@@ -6,8 +6,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::fault::Fault;
-use crate::outbox::{ID_HEADER, Outgoing};
 use crate::lane::Fate;
+use crate::outbox::{ID_HEADER, Outgoing};
 use crate::outcome::{Effect, Handled, Publish};
 use crate::plan::target::{TargetKind, Targets};
 use crate::record::Record;
@@ -43,7 +43,8 @@ impl Origin {
     /// Returns the dead letter of a record, `None` where the manifest drops them.
     pub fn letter(&self, record: &Record, fault: &Fault, runs: u32, now: Timestamp) -> Option<Outgoing> {
         let letters = self.letters.as_ref()?;
-        let mut headers: Vec<(Bytes, Option<Bytes>)> = record.headers().map(|(name, value)| (copy(name), value.map(copy))).collect();
+        let mut headers: Vec<(Bytes, Option<Bytes>)> =
+            record.headers().map(|(name, value)| (copy(name), value.map(copy))).collect();
         let mut add = |name: &'static str, value: String| {
             headers.push((Bytes::from_static(name.as_bytes()), Some(Bytes::from(value))));
         };
@@ -145,7 +146,8 @@ mod tests {
         let letters = Some(LetterTopic { topic: "orders.dlq".into(), partitions: 3 });
         let [binding, group, plugin, digest] = ["orders", "g", "p", "sha256:00"].map(str::to_owned);
         let origin = Origin { binding, group, plugin, digest, letters };
-        let fault = Fault { class: Class::Trap, code: "unreachable".into(), message: "ä".repeat(4096), site: String::new() };
+        let fault =
+            Fault { class: Class::Trap, code: "unreachable".into(), message: "ä".repeat(4096), site: String::new() };
         let letter = origin.letter(&record, &fault, 2, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(letter.key.as_deref(), Some(&b"\xff"[..]));
         assert_eq!(letter.value, None);

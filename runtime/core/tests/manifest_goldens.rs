@@ -32,11 +32,7 @@ fn says_what_is_wrong_and_where_and_what_to_do() {
     let (mut seen, mut differing) = (BTreeSet::new(), Vec::new());
     for manifest in files("toml").unwrap() {
         let (kind, printed) = printed(&manifest).unwrap();
-        assert!(
-            !SECRETS.iter().any(|secret| printed.contains(secret)),
-            "{}: a secret is shown",
-            manifest.display()
-        );
+        assert!(!SECRETS.iter().any(|secret| printed.contains(secret)), "{}: a secret is shown", manifest.display());
         let golden = manifest.with_extension(kind);
         if is_blessing {
             fs::write(&golden, &printed).unwrap();
@@ -45,11 +41,7 @@ fn says_what_is_wrong_and_where_and_what_to_do() {
         }
         seen.insert(golden);
     }
-    assert!(
-        differing.is_empty(),
-        "BLESS=1 writes these anew:\n{}",
-        differing.join("\n")
-    );
+    assert!(differing.is_empty(), "BLESS=1 writes these anew:\n{}", differing.join("\n"));
     let stale: Vec<PathBuf> = files("err")
         .unwrap()
         .into_iter()

@@ -1,1 +1,12 @@
-//! A WebAssembly-pluggable Kafka consumer runtime.
+//! Forebay: ties core and adapters together. The binary is a thin shell over this library.
+
+pub mod admin;
+pub mod app;
+pub mod cli;
+pub mod consumer;
+pub mod error;
+pub mod load;
+pub mod metrics;
+pub mod shutdown;
+pub mod status;
+pub mod telemetry;

@@ -9,12 +9,14 @@ use forebay_core::manifest::settings::Kafka;
 use crate::config;
 use crate::error::Error;
 use crate::event::{Committed, Partition};
-use crate::raw::{Client, Item, NO_OFFSET, Role, describe};
+use crate::raw::{Client, Item, NO_OFFSET, Role, topic_id};
 use crate::verdict::Code;
 use crate::watermarks::{Watermark, bounds};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const TIMEOUT_MS: i32 = 10_000;
+/// Every real cluster names its controller as soon as it is reached.
+const CONTROLLER_TIMEOUT_MS: i32 = 5000;
 const MISSING: &str = "the cluster did not answer for this partition";
 
 /// What is known about a topic.
@@ -60,18 +62,23 @@ impl Admin {
     /// If the cluster does not answer, or not to this user.
     pub async fn describe(&self, topic: &str) -> Result<Option<TopicFacts>, Error> {
         let name = topic.to_owned();
-        let asked =
-            self.ask(move |client| (describe(client, &name, TIMEOUT_MS), client.topic_settings(&name, TIMEOUT_MS)));
-        let (described, settings) = asked.await?;
-        let described = match described {
+        let asked = self.ask(move |client| {
+            let partitions = client.partition_count(&name, TIMEOUT_MS)?;
+            let known = client.has_controller(CONTROLLER_TIMEOUT_MS)?;
+            let id = if known { topic_id(client, &name, TIMEOUT_MS)? } else { None };
+            // Not everybody may read a topic's settings.
+            let settings = if known { client.topic_settings(&name, TIMEOUT_MS).ok() } else { None };
+            Ok((partitions, id, settings))
+        });
+        let (partitions, id, settings) = match asked.await? {
             Ok(described) => described,
             Err((code, _)) if Code(code) == Code::UNKNOWN_TOPIC => return Ok(None),
             Err((code, text)) => return Err(Error::of(&format!("describe topic `{topic}`"), code, &text)),
         };
         let settings: HashMap<String, String> = settings.unwrap_or_default().into_iter().collect();
         Ok(Some(TopicFacts {
-            partitions: i32::try_from(described.partitions).unwrap_or(i32::MAX),
-            id: described.id,
+            partitions: i32::try_from(partitions).unwrap_or(i32::MAX),
+            id,
             max_message_bytes: settings.get("max.message.bytes").and_then(|value| value.parse().ok()),
             cleanup_policy: settings.get("cleanup.policy").cloned(),
             retention_ms: settings.get("retention.ms").and_then(|value| value.parse().ok()),
@@ -84,8 +91,12 @@ impl Admin {
     /// If the cluster does not answer, or not to this user.
     pub async fn topic_id(&self, topic: &str) -> Result<Option<String>, Error> {
         let name = topic.to_owned();
-        match self.ask(move |client| describe(client, &name, TIMEOUT_MS)).await? {
-            Ok(described) => Ok(described.id),
+        let asked = self.ask(move |client| match client.has_controller(CONTROLLER_TIMEOUT_MS)? {
+            true => topic_id(client, &name, TIMEOUT_MS),
+            false => Ok(None),
+        });
+        match asked.await? {
+            Ok(id) => Ok(id),
             Err((code, _)) if Code(code) == Code::UNKNOWN_TOPIC => Ok(None),
             Err((code, text)) => Err(Error::of(&format!("ask for the id of topic `{topic}`"), code, &text)),
         }

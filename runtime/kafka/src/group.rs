@@ -99,9 +99,9 @@ impl Group {
     }
 
     /// Reads a partition from `offset`. Its feed answers with exactly one [`crate::Fetched::Seeked`]; everything after
-    /// that starts at `offset`, and nothing older comes any more. What has been fetched ahead is kept if it begins
-    /// there and nothing of it has been taken yet. Ignored once `assignment` is over; a later call replaces an earlier
-    /// one that the thread has not seen yet, and then there is one answer for both.
+    /// that starts at `offset`, and nothing older comes any more; what comes before the answer is to be dropped. What has
+    /// been fetched ahead is kept if it begins there and nothing of it has been taken yet. Ignored once `assignment` is
+    /// over; a later call replaces an earlier one that the thread has not seen yet: then one answer stands for both.
     pub fn start_at(&self, at: &Partition, assignment: u64, offset: i64) {
         self.mailbox.wish(|wishes| {
             wishes.starts.insert(at.clone(), (assignment, offset));

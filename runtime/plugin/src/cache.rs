@@ -71,10 +71,7 @@ impl Cache {
             warn!(path = %path.display(), "a compile cache entry is damaged; the component is compiled again");
             return None;
         };
-        #[expect(
-            unsafe_code,
-            reason = "wasmtime can not check machine code; this is the one place that loads any"
-        )]
+        #[expect(unsafe_code, reason = "wasmtime can not check machine code; this is the one place that loads any")]
         // SAFETY: `code` was made by `Component::serialize` in `store` below and has not changed since: its SHA-256
         // verifies, and it was read from a folder that belongs to us and that nobody else can write to. The key holds
         // the engine's compatibility hash, and `deserialize` checks version and settings once more.
@@ -127,18 +124,14 @@ fn prepare(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     // A file made here has our user id, which the standard library does not tell otherwise.
     let probe = folder.join(temporary_name());
-    let owner = create_new(&probe)
-        .and_then(|file| file.metadata())
-        .map(|metadata| metadata.uid());
+    let owner = create_new(&probe).and_then(|file| file.metadata()).map(|metadata| metadata.uid());
     discard(&probe);
     let metadata = fs::metadata(folder)?;
     if metadata.uid() != owner? {
         return Err(io::Error::other("the folder belongs to another user"));
     }
     if metadata.mode() & 0o022 != 0 {
-        return Err(io::Error::other(
-            "others may write to the folder; take that right away (`chmod go-w`)",
-        ));
+        return Err(io::Error::other("others may write to the folder; take that right away (`chmod go-w`)"));
     }
     Ok(())
 }
@@ -168,11 +161,7 @@ fn verified<'a>(key: &Key, entry: &'a [u8]) -> Option<&'a [u8]> {
 }
 
 fn digest(key: &Key, code: &[u8]) -> [u8; DIGEST_BYTES] {
-    Sha256::new()
-        .chain_update(key.0.as_bytes())
-        .chain_update(code)
-        .finalize()
-        .into()
+    Sha256::new().chain_update(key.0.as_bytes()).chain_update(code).finalize().into()
 }
 
 /// Feeds what is hashed into a SHA-256, so that the key is the same in every process.

@@ -38,13 +38,8 @@ pub(crate) fn with_message<'a, T>(
 
 /// Header names that are not UTF-8 are passed with U+FFFD in place of what can not be read.
 fn with_repaired_names<T>(record: &Record, headers: &Headers, call: impl FnOnce(LoweredMessage<'_>) -> T) -> T {
-    let named: Vec<_> = wanted(record, headers)
-        .map(|(name, value)| (String::from_utf8_lossy(name), value))
-        .collect();
-    let lowered: Vec<_> = named
-        .iter()
-        .map(|(name, value)| LoweredHeader { name, value: *value })
-        .collect();
+    let named: Vec<_> = wanted(record, headers).map(|(name, value)| (String::from_utf8_lossy(name), value)).collect();
+    let lowered: Vec<_> = named.iter().map(|(name, value)| LoweredHeader { name, value: *value }).collect();
     call(message(record, &lowered))
 }
 
@@ -95,10 +90,7 @@ fn effect(effect: wit::Effect) -> Effect {
 }
 
 fn row(wit::Row { target, columns }: wit::Row) -> Row {
-    Row {
-        target,
-        columns: columns.into_iter().map(column).collect(),
-    }
+    Row { target, columns: columns.into_iter().map(column).collect() }
 }
 
 fn column(wit::Column { name, value }: wit::Column) -> Column {
@@ -114,26 +106,9 @@ fn column(wit::Column { name, value }: wit::Column) -> Column {
     Column { name, value }
 }
 
-fn publish(
-    wit::Publish {
-        target,
-        key,
-        value,
-        headers,
-        metadata,
-    }: wit::Publish,
-) -> Publish {
-    let headers = headers
-        .into_iter()
-        .map(|wit::HeaderResult { name, value }| Header { name, value })
-        .collect();
-    Publish {
-        target,
-        key,
-        value,
-        headers,
-        metadata,
-    }
+fn publish(wit::Publish { target, key, value, headers, metadata }: wit::Publish) -> Publish {
+    let headers = headers.into_iter().map(|wit::HeaderResult { name, value }| Header { name, value }).collect();
+    Publish { target, key, value, headers, metadata }
 }
 
 #[cfg(test)]
@@ -144,44 +119,28 @@ mod tests {
     use super::*;
 
     fn record() -> Record {
-        let at = At {
-            topic: "t".into(),
-            partition: 1,
-            offset: 2,
-            timestamp_ms: Some(3),
-            leader_epoch: None,
-        };
+        let at = At { topic: "t".into(), partition: 1, offset: 2, timestamp_ms: Some(3), leader_epoch: None };
         let headers: [RawHeader<'_>; 3] = [(b"a", Some(b"1")), (b"b\xff", None), (b"a", Some(b""))];
         Record::copy(at, None, Some(b"v"), &headers, |_| Permit::free())
     }
 
     fn names(headers: &Headers) -> Vec<(String, Option<Vec<u8>>)> {
         with_message(&record(), headers, &mut Vec::new(), |message| {
-            message
-                .headers
-                .iter()
-                .map(|header| (header.name.to_owned(), header.value.map(<[u8]>::to_vec)))
-                .collect()
+            message.headers.iter().map(|header| (header.name.to_owned(), header.value.map(<[u8]>::to_vec))).collect()
         })
     }
 
     #[test]
     fn repairs_header_names_that_are_not_utf8_and_keeps_order_and_nulls() {
-        let expected = [
-            ("a".to_owned(), Some(b"1".to_vec())),
-            ("b\u{fffd}".to_owned(), None),
-            ("a".to_owned(), Some(Vec::new())),
-        ];
+        let expected =
+            [("a".to_owned(), Some(b"1".to_vec())), ("b\u{fffd}".to_owned(), None), ("a".to_owned(), Some(Vec::new()))];
         assert_eq!(names(&Headers::All), expected);
     }
 
     #[test]
     fn passes_only_the_headers_asked_for() {
         assert_eq!(names(&Headers::None), []);
-        let expected = [
-            ("a".to_owned(), Some(b"1".to_vec())),
-            ("a".to_owned(), Some(Vec::new())),
-        ];
+        let expected = [("a".to_owned(), Some(b"1".to_vec())), ("a".to_owned(), Some(Vec::new()))];
         assert_eq!(names(&Headers::Only(vec!["a".to_owned()])), expected);
     }
 }

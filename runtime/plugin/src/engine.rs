@@ -38,34 +38,26 @@ pub(crate) fn engine(threads: NonZeroUsize) -> Result<Engine, HostError> {
             );
             let mut config = settings();
             config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
-            Engine::new(&config).map_err(|error| HostError::Engine {
-                reason: format!("{error:#}"),
-            })
+            Engine::new(&config).map_err(|error| HostError::Engine { reason: format!("{error:#}") })
         }
     }
 }
 
 fn settings() -> Config {
     let mut config = Config::new();
-    config
-        .strategy(Strategy::Cranelift)
-        .cranelift_opt_level(OptLevel::Speed);
+    config.strategy(Strategy::Cranelift).cranelift_opt_level(OptLevel::Speed);
     config.wasm_component_model(true);
     // The largest single setting: 17 % of a JSON handler's time, 35 % of an empty one's.
     config.concurrency_support(false);
     config.epoch_interruption(true);
     // The same message has the same outcome on every machine.
-    config
-        .cranelift_nan_canonicalization(true)
-        .relaxed_simd_deterministic(true);
+    config.cranelift_nan_canonicalization(true).relaxed_simd_deterministic(true);
     config.wasm_threads(false).wasm_memory64(false).wasm_gc(false);
     config.wasm_backtrace_max_frames(BACKTRACE_FRAMES);
     config.wasm_backtrace_details(WasmBacktraceDetails::Enable);
     config.max_wasm_stack(512 << 10);
     // An interpreter's heap image is larger than the default of 16 MiB.
-    config
-        .memory_init_cow(true)
-        .memory_guaranteed_dense_image_size(32 << 20);
+    config.memory_init_cow(true).memory_guaranteed_dense_image_size(32 << 20);
     config
 }
 
@@ -117,10 +109,7 @@ impl Ticker {
                 }
             }
         })?;
-        Ok(Self {
-            stopped,
-            thread: Some(thread),
-        })
+        Ok(Self { stopped, thread: Some(thread) })
     }
 }
 

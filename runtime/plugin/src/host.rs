@@ -12,10 +12,11 @@ use crate::cache::Cache;
 use crate::engine::{self, Ticker};
 use crate::error::{HandleError, HostError, LoadError};
 use crate::imports;
-use crate::job::{Handled, Job};
+use crate::job::Job;
 use crate::loader::Loader;
 use crate::plugin::Plugin;
 use crate::pool::Pool;
+use forebay_core::outcome::Handled;
 
 /// The engine, its worker threads and its epoch ticker; one per process.
 ///
@@ -46,23 +47,12 @@ impl Host {
     pub fn start(settings: HostSettings) -> Result<Self, HostError> {
         let HostSettings { threads, cache_dir } = settings;
         let engine = engine::engine(threads)?;
-        let linker = imports::linker(&engine).map_err(|error| HostError::Engine {
-            reason: format!("{error:#}"),
-        })?;
+        let linker = imports::linker(&engine).map_err(|error| HostError::Engine { reason: format!("{error:#}") })?;
         let stopping = Arc::new(AtomicBool::new(false));
         let ticker = Ticker::start(&engine).map_err(|error| HostError::Thread { error })?;
         let pool = Pool::start(threads, Arc::clone(&stopping)).map_err(|error| HostError::Thread { error })?;
         let cache = cache_dir.and_then(Cache::open);
-        Ok(Self {
-            pool,
-            _ticker: ticker,
-            loader: Mutex::new(Loader {
-                engine,
-                linker,
-                cache,
-                stopping,
-            }),
-        })
+        Ok(Self { pool, _ticker: ticker, loader: Mutex::new(Loader { engine, linker, cache, stopping }) })
     }
 
     /// Reads, checks and compiles a component (or takes it from the cache), and runs its `init` once. Blocks meanwhile,

@@ -22,11 +22,7 @@ const FIELDS_MAX: usize = 16;
 const FIELD_BYTES_MAX: usize = 256;
 
 /// Interfaces that a component may import, without their version. `types` holds no functions.
-const ALLOWED: [&str; 3] = [
-    "forebay:handler/log",
-    "forebay:handler/metrics",
-    "forebay:handler/types",
-];
+const ALLOWED: [&str; 3] = ["forebay:handler/log", "forebay:handler/metrics", "forebay:handler/types"];
 
 /// A store's log: how much of it is left, and the guest's last words.
 #[derive(Debug)]
@@ -70,33 +66,25 @@ pub(crate) fn is_allowed(name: &str) -> bool {
 /// Returns a linker that offers the imports of every world version.
 pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
-    linker
-        .instance("forebay:handler/log@0.1.0")?
-        .func_wrap("write", |store, line: Line| {
-            write(store, &line);
-            Ok(())
-        })?;
+    linker.instance("forebay:handler/log@0.1.0")?.func_wrap("write", |store, line: Line| {
+        write(store, &line);
+        Ok(())
+    })?;
     let mut metrics = linker.instance("forebay:handler/metrics@0.1.0")?;
-    metrics.func_wrap(
-        "count",
-        |mut store: StoreContextMut<'_, State>, (name, delta): (WasmStr, u64)| {
-            match text(&store, &name, FIELD_BYTES_MAX) {
-                Some(name) => store.data_mut().metrics.count(&name, delta),
-                None => store.data_mut().metrics.ignore(),
-            }
-            Ok(())
-        },
-    )?;
-    metrics.func_wrap(
-        "observe",
-        |mut store: StoreContextMut<'_, State>, (name, value): (WasmStr, f64)| {
-            match text(&store, &name, FIELD_BYTES_MAX) {
-                Some(name) => store.data_mut().metrics.observe(&name, value),
-                None => store.data_mut().metrics.ignore(),
-            }
-            Ok(())
-        },
-    )?;
+    metrics.func_wrap("count", |mut store: StoreContextMut<'_, State>, (name, delta): (WasmStr, u64)| {
+        match text(&store, &name, FIELD_BYTES_MAX) {
+            Some(name) => store.data_mut().metrics.count(&name, delta),
+            None => store.data_mut().metrics.ignore(),
+        }
+        Ok(())
+    })?;
+    metrics.func_wrap("observe", |mut store: StoreContextMut<'_, State>, (name, value): (WasmStr, f64)| {
+        match text(&store, &name, FIELD_BYTES_MAX) {
+            Some(name) => store.data_mut().metrics.observe(&name, value),
+            None => store.data_mut().metrics.ignore(),
+        }
+        Ok(())
+    })?;
     Ok(linker)
 }
 
@@ -129,10 +117,8 @@ fn join(store: &mut StoreContextMut<'_, State>, fields: &WasmList<(WasmStr, Wasm
         let Some(Ok((name, value))) = fields.get(&mut *store, index) else {
             continue;
         };
-        let (Some(name), Some(value)) = (
-            text(store, &name, FIELD_BYTES_MAX),
-            text(store, &value, FIELD_BYTES_MAX),
-        ) else {
+        let (Some(name), Some(value)) = (text(store, &name, FIELD_BYTES_MAX), text(store, &value, FIELD_BYTES_MAX))
+        else {
             continue;
         };
         let separator = if joined.is_empty() { "" } else { " " };
@@ -157,12 +143,7 @@ pub(crate) fn cut(text: &str, bytes_max: usize) -> &str {
 impl Log {
     /// Returns a log with a batch's worth of lines.
     pub(crate) fn new(plugin: Arc<str>) -> Self {
-        Self {
-            plugin,
-            lines_left: LOG_LINES_MAX,
-            lines_dropped: 0,
-            last_error: None,
-        }
+        Self { plugin, lines_left: LOG_LINES_MAX, lines_dropped: 0, last_error: None }
     }
 
     /// Forgets the last message's last words.

@@ -84,10 +84,8 @@ impl Instance {
             Ok(instance) => instance,
             Err(error) => return Err(not_instantiated(&error, store.data())),
         };
-        let exports = template
-            .indices
-            .load(&mut store, &instance)
-            .map_err(|error| StartError::Shape(format!("{error:#}")))?;
+        let exports =
+            template.indices.load(&mut store, &instance).map_err(|error| StartError::Shape(format!("{error:#}")))?;
         let mut started = Self { store, exports };
         started.init(&template.config)?;
         Ok(started)
@@ -100,10 +98,7 @@ impl Instance {
             Ok(Ok(())) => Ok(()),
             Ok(Err(failure)) => {
                 let failure = convert::failure(failure);
-                Err(StartError::Init {
-                    code: failure.code,
-                    message: failure.message,
-                })
+                Err(StartError::Init { code: failure.code, message: failure.message })
             }
             Err(error) => Err(match trap::explain(&error, self.store.data()) {
                 Failed::Fault(fault) => StartError::Fault(fault),
@@ -144,11 +139,7 @@ fn new_store(template: &Template) -> Store<State> {
     store.set_hostcall_fuel(OUTPUT_BYTES_MAX);
     store.epoch_deadline_callback(|mut store| {
         let is_over = store.data_mut().watch.tick();
-        Ok(if is_over {
-            UpdateDeadline::Interrupt
-        } else {
-            UpdateDeadline::Continue(1)
-        })
+        Ok(if is_over { UpdateDeadline::Interrupt } else { UpdateDeadline::Continue(1) })
     });
     // Before anything runs: start functions are the guest's code too, and a store without a deadline is past it.
     store.set_epoch_deadline(1);

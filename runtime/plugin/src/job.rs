@@ -33,15 +33,6 @@ pub trait Check: Send + Sync {
     fn check(&self, outcome: &Outcome) -> Result<(), Fault>;
 }
 
-/// What became of one record.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Handled {
-    /// The handler's answer, or what is wrong with the record.
-    pub result: Result<Outcome, Fault>,
-    /// How often the record was run: 1, or 2 where it failed the first time.
-    pub runs: u32,
-}
-
 impl std::fmt::Debug for Job {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter

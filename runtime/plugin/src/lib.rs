@@ -28,7 +28,7 @@ mod worker;
 
 pub use error::{HandleError, HostError, LoadError, LoadErrorKind, Names, Problem};
 pub use host::{Host, HostSettings};
-pub use job::{Check, Handled, Job};
+pub use job::{Check, Job};
 pub use metrics::{Histogram, MetricsSnapshot};
 pub use plugin::Plugin;
 

@@ -23,13 +23,7 @@ pub(crate) struct MemoryLimit {
 impl MemoryLimit {
     /// Returns a limit of `limit` bytes with nothing used.
     pub(crate) fn new(limit: usize) -> Self {
-        Self {
-            limit,
-            used: 0,
-            pending: 0,
-            refused: false,
-            starved: false,
-        }
+        Self { limit, used: 0, pending: 0, refused: false, starved: false }
     }
 
     /// Forgets what earlier messages were refused.
@@ -135,9 +129,7 @@ mod tests {
     fn gives_back_what_the_engine_could_not_have() {
         let mut limit = MemoryLimit::new(100);
         assert!(limit.memory_growing(0, 60, None).unwrap());
-        limit
-            .memory_grow_failed(std::io::Error::other("no memory").into())
-            .unwrap();
+        limit.memory_grow_failed(std::io::Error::other("no memory").into()).unwrap();
         assert_eq!(limit.used(), 0);
         assert!(limit.was_starved());
         assert!(!limit.was_refused());

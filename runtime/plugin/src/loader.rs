@@ -82,9 +82,8 @@ impl Loader {
             debug!(digest, "component taken from the compile cache");
             return Ok(component);
         }
-        let component = Component::from_binary(&self.engine, bytes).map_err(|error| Problem::Compile {
-            reason: format!("{error:#}"),
-        })?;
+        let component = Component::from_binary(&self.engine, bytes)
+            .map_err(|error| Problem::Compile { reason: format!("{error:#}") })?;
         if let Some(cache) = &self.cache {
             cache.store(&key, &component);
         }
@@ -94,10 +93,9 @@ impl Loader {
 
 fn check_pin(found: &str, pinned: Option<&str>) -> Result<(), Problem> {
     match pinned {
-        Some(pinned) if !pinned.eq_ignore_ascii_case(found) => Err(Problem::Digest {
-            found: found.to_owned(),
-            pinned: pinned.to_owned(),
-        }),
+        Some(pinned) if !pinned.eq_ignore_ascii_case(found) => {
+            Err(Problem::Digest { found: found.to_owned(), pinned: pinned.to_owned() })
+        }
         _ => Ok(()),
     }
 }
@@ -109,11 +107,7 @@ fn check_kind(bytes: &[u8], path: &Path) -> Result<(), Problem> {
     }
     let reason = match bytes.strip_prefix(b"\0asm") {
         Some([0x01, 0x00, 0x00, 0x00, ..]) => {
-            let file = path
-                .file_name()
-                .unwrap_or(path.as_os_str())
-                .to_string_lossy()
-                .into_owned();
+            let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
             return Err(Problem::CoreModule { file });
         }
         Some([_, _, 0x01, 0x00, ..]) => return Ok(()),
@@ -122,33 +116,21 @@ fn check_kind(bytes: &[u8], path: &Path) -> Result<(), Problem> {
         None if bytes.trim_ascii_start().starts_with(b"(") => "it is WebAssembly text, which is not loaded",
         None => "it does not begin like one",
     };
-    Err(Problem::NotComponent {
-        reason: reason.to_owned(),
-    })
+    Err(Problem::NotComponent { reason: reason.to_owned() })
 }
 
 fn check_exports(engine: &Engine, component: &Component) -> Result<(), Problem> {
-    let exported: Vec<_> = component
-        .component_type()
-        .exports(engine)
-        .map(|(name, _)| name.to_owned())
-        .collect();
+    let exported: Vec<_> = component.component_type().exports(engine).map(|(name, _)| name.to_owned()).collect();
     let mut handlers = exported.iter().filter(|name| is_interface(name, HANDLER)).peekable();
     let Some(first) = handlers.peek().map(|name| (*name).clone()) else {
         let expected = format!("{HANDLER}@{}", VERSIONS[0]);
-        return Err(Problem::NoHandler {
-            expected,
-            found: Names(exported),
-        });
+        return Err(Problem::NoHandler { expected, found: Names(exported) });
     };
     let known: Vec<_> = VERSIONS.iter().map(|version| format!("{HANDLER}@{version}")).collect();
     if handlers.any(|name| known.contains(name)) {
         return Ok(());
     }
-    Err(Problem::Version {
-        found: first,
-        known: Names(known),
-    })
+    Err(Problem::Version { found: first, known: Names(known) })
 }
 
 fn is_interface(name: &str, interface: &str) -> bool {
@@ -157,11 +139,8 @@ fn is_interface(name: &str, interface: &str) -> bool {
 
 fn check_imports(engine: &Engine, component: &Component) -> Result<(), Problem> {
     let imported = component.component_type();
-    let refused: Vec<_> = imported
-        .imports(engine)
-        .map(|(name, _)| name.to_owned())
-        .filter(|name| !imports::is_allowed(name))
-        .collect();
+    let refused: Vec<_> =
+        imported.imports(engine).map(|(name, _)| name.to_owned()).filter(|name| !imports::is_allowed(name)).collect();
     if refused.is_empty() {
         return Ok(());
     }
@@ -172,49 +151,26 @@ fn check_imports(engine: &Engine, component: &Component) -> Result<(), Problem> 
     } else {
         "take these imports out: a handler is a pure function of one message"
     };
-    Err(Problem::Imports {
-        refused: Names(refused),
-        advice,
-    })
+    Err(Problem::Imports { refused: Names(refused), advice })
 }
 
 fn shape(error: &wasmtime::Error) -> Problem {
-    Problem::Shape {
-        interface: format!("{HANDLER}@{}", VERSIONS[0]),
-        reason: format!("{error:#}"),
-    }
+    Problem::Shape { interface: format!("{HANDLER}@{}", VERSIONS[0]), reason: format!("{error:#}") }
 }
 
 fn not_started(error: StartError, plugin: &settings::Plugin) -> Problem {
     match error {
-        StartError::Shape(reason) => Problem::Shape {
-            interface: format!("{HANDLER}@{}", VERSIONS[0]),
-            reason,
-        },
-        StartError::Memory => Problem::Memory {
-            limit: plugin.limits.memory,
-        },
-        StartError::Init { code, message } => Problem::Init {
-            code,
-            message,
-            is_trap: false,
-        },
-        StartError::Fault(fault) => Problem::Init {
-            code: fault.code,
-            message: fault.message,
-            is_trap: true,
-        },
-        StartError::Host(error) => Problem::Host {
-            reason: error.to_string(),
-        },
+        StartError::Shape(reason) => Problem::Shape { interface: format!("{HANDLER}@{}", VERSIONS[0]), reason },
+        StartError::Memory => Problem::Memory { limit: plugin.limits.memory },
+        StartError::Init { code, message } => Problem::Init { code, message, is_trap: false },
+        StartError::Fault(fault) => Problem::Init { code: fault.code, message: fault.message, is_trap: true },
+        StartError::Host(error) => Problem::Host { reason: error.to_string() },
     }
 }
 
 /// Writes bytes in lower-case hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-    ];
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
     let digit = |nibble: u8| DIGITS.get(usize::from(nibble & 15)).copied().unwrap_or('0');
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
 }

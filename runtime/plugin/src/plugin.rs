@@ -31,19 +31,8 @@ struct Peak {
 
 impl Plugin {
     pub(crate) fn new(template: Template, instances: Instances, digest: String, world: &'static str) -> Self {
-        let peak = Peak {
-            window_start: Instant::now(),
-            current: 0,
-            previous: 0,
-        };
-        Self {
-            template,
-            instances,
-            digest,
-            world,
-            peak: Mutex::new(peak),
-            metrics: Mutex::default(),
-        }
+        let peak = Peak { window_start: Instant::now(), current: 0, previous: 0 };
+        Self { template, instances, digest, world, peak: Mutex::new(peak), metrics: Mutex::default() }
     }
 
     /// Returns its name in the manifest.
@@ -115,11 +104,7 @@ mod tests {
     #[test]
     fn forgets_a_peak_after_two_windows() {
         let start = Instant::now();
-        let mut peak = Peak {
-            window_start: start,
-            current: 7,
-            previous: 0,
-        };
+        let mut peak = Peak { window_start: start, current: 7, previous: 0 };
         peak.turn(start + PEAK_WINDOW / 2);
         assert_eq!((peak.current, peak.previous), (7, 0));
         peak.turn(start + PEAK_WINDOW);

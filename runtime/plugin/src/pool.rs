@@ -16,9 +16,10 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, error};
 
 use crate::error::HandleError;
-use crate::job::{Handled, Job};
+use crate::job::Job;
 use crate::plugin::Plugin;
 use crate::worker::Worker;
+use forebay_core::outcome::Handled;
 
 /// One job on its way.
 struct Task {
@@ -42,19 +43,11 @@ impl Pool {
         // Bounded by the number of workers: enough that none waits for its next job, and no more in memory.
         let (queue, tasks) = mpsc::channel(threads.get());
         let tasks = Arc::new(Mutex::new(tasks));
-        let mut pool = Self {
-            queue: Some(queue),
-            workers: Vec::with_capacity(threads.get()),
-            stopping,
-        };
+        let mut pool = Self { queue: Some(queue), workers: Vec::with_capacity(threads.get()), stopping };
         for number in 0..threads.get() {
             let (tasks, stopping) = (Arc::clone(&tasks), Arc::clone(&pool.stopping));
             let name = format!("plugin-{number}");
-            pool.workers.push(
-                thread::Builder::new()
-                    .name(name)
-                    .spawn(move || work(&tasks, &stopping))?,
-            );
+            pool.workers.push(thread::Builder::new().name(name).spawn(move || work(&tasks, &stopping))?);
         }
         Ok(pool)
     }
@@ -66,10 +59,7 @@ impl Pool {
         let queue = self.queue.as_ref().ok_or(HandleError::Stopped)?;
         let (reply, answer) = oneshot::channel();
         // If the queue is full this waits until a worker takes a job.
-        queue
-            .send(Task { plugin, job, reply })
-            .await
-            .map_err(|_| HandleError::Stopped)?;
+        queue.send(Task { plugin, job, reply }).await.map_err(|_| HandleError::Stopped)?;
         answer.await.map_err(|_| HandleError::Stopped)?
     }
 }
@@ -99,15 +89,9 @@ fn work(tasks: &Mutex<mpsc::Receiver<Task>>, stopping: &AtomicBool) {
         }
         let result = catch_unwind(AssertUnwindSafe(|| worker.run(&plugin, &job, || !reply.is_closed())));
         let result = result.unwrap_or_else(|_| {
-            error!(
-                plugin = plugin.name(),
-                "a plugin worker panicked; its batch has no answer and it goes on"
-            );
+            error!(plugin = plugin.name(), "a plugin worker panicked; its batch has no answer and it goes on");
             worker = Worker::default();
-            Err(HandleError::Internal(format!(
-                "a worker panicked while it ran plugin `{}`",
-                plugin.name()
-            )))
+            Err(HandleError::Internal(format!("a worker panicked while it ran plugin `{}`", plugin.name())))
         });
         if reply.send(result).is_err() {
             debug!(plugin = plugin.name(), "nobody waits for a batch's answer any more");

@@ -53,9 +53,7 @@ pub(crate) fn explain(error: &wasmtime::Error, state: &State) -> Failed {
     match state.watch.stop() {
         Some(Stop::Host) => return Failed::Host(HandleError::Stopped),
         Some(Stop::Wall) => {
-            return Failed::Host(HandleError::WallClock {
-                after: state.watch.limits().wall,
-            });
+            return Failed::Host(HandleError::WallClock { after: state.watch.limits().wall });
         }
         Some(Stop::Cpu) => return Failed::Fault(cpu_fault(error, state)),
         None => {}
@@ -66,11 +64,7 @@ pub(crate) fn explain(error: &wasmtime::Error, state: &State) -> Failed {
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {
         let is_memory = state.memory.was_refused() && *trap != Trap::StackOverflow;
-        return Failed::Fault(if is_memory {
-            memory_fault(error, state)
-        } else {
-            trap_fault(*trap, error, state)
-        });
+        return Failed::Fault(if is_memory { memory_fault(error, state) } else { trap_fault(*trap, error, state) });
     }
     Failed::Fault(lift_fault(error, state))
 }
@@ -79,24 +73,14 @@ fn cpu_fault(error: &wasmtime::Error, state: &State) -> Fault {
     let limit = state.watch.limits().cpu;
     let what = format!("the message took more CPU time than `limits.cpu` ({limit:?})");
     // Where the clock catches a loop is chance, so it is no part of the site.
-    fault(
-        Class::Cpu,
-        "cpu-limit",
-        message(&what, error, state),
-        "cpu-limit".to_owned(),
-    )
+    fault(Class::Cpu, "cpu-limit", message(&what, error, state), "cpu-limit".to_owned())
 }
 
 fn memory_fault(error: &wasmtime::Error, state: &State) -> Fault {
     let (used, limit) = (state.memory.used(), state.memory.limit());
     let what =
         format!("the handler asked for more memory than `limits.memory` ({limit} bytes, {used} in use) and died of it");
-    fault(
-        Class::Memory,
-        "memory-limit",
-        message(&what, error, state),
-        "memory-limit".to_owned(),
-    )
+    fault(Class::Memory, "memory-limit", message(&what, error, state), "memory-limit".to_owned())
 }
 
 fn trap_fault(trap: Trap, error: &wasmtime::Error, state: &State) -> Fault {
@@ -110,10 +94,7 @@ fn trap_fault(trap: Trap, error: &wasmtime::Error, state: &State) -> Fault {
 fn lift_fault(error: &wasmtime::Error, state: &State) -> Fault {
     let reason = error.root_cause().to_string();
     if reason.contains("fuel allocated for hostcalls") {
-        let what = format!(
-            "the handler gave back more than {} MiB for one message",
-            OUTPUT_BYTES_MAX >> 20
-        );
+        let what = format!("the handler gave back more than {} MiB for one message", OUTPUT_BYTES_MAX >> 20);
         return fault(Class::Contract, "output-too-large", what, "output-too-large".to_owned());
     }
     if is_not_utf8(error) {
@@ -135,12 +116,7 @@ fn is_not_utf8(error: &wasmtime::Error) -> bool {
 }
 
 fn fault(class: Class, code: &str, message: String, site: String) -> Fault {
-    Fault {
-        class,
-        code: code.to_owned(),
-        message,
-        site,
-    }
+    Fault { class, code: code.to_owned(), message, site }
 }
 
 /// The guest's own last words first, then what happened, then where.
@@ -161,10 +137,7 @@ fn message(what: &str, error: &wasmtime::Error, state: &State) -> String {
 }
 
 fn frames(error: &wasmtime::Error) -> &[FrameInfo] {
-    error
-        .downcast_ref::<WasmBacktrace>()
-        .map(WasmBacktrace::frames)
-        .unwrap_or_default()
+    error.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames).unwrap_or_default()
 }
 
 /// Leaves out what lies between a panic and its cause.
@@ -175,9 +148,7 @@ fn from_cause(frames: &[FrameInfo]) -> &[FrameInfo] {
 
 /// Returns the frame's innermost function that is more than plumbing.
 fn cause(frame: &FrameInfo) -> Option<String> {
-    names(frame)
-        .map(|name| format!("{:#}", demangle(name)))
-        .find(|name| !is_plumbing(name))
+    names(frame).map(|name| format!("{:#}", demangle(name))).find(|name| !is_plumbing(name))
 }
 
 /// A frame as people read it.
@@ -189,12 +160,7 @@ impl std::fmt::Display for Shown<'_> {
             Some(name) => write!(formatter, "{:#}", demangle(name))?,
             None => write!(formatter, "function[{}]", self.0.func_index())?,
         }
-        if let Some((file, line)) = self
-            .0
-            .symbols()
-            .first()
-            .and_then(|symbol| symbol.file().zip(symbol.line()))
-        {
+        if let Some((file, line)) = self.0.symbols().first().and_then(|symbol| symbol.file().zip(symbol.line())) {
             return write!(formatter, " ({file}:{line})");
         }
         match self.0.module_offset() {
@@ -206,11 +172,7 @@ impl std::fmt::Display for Shown<'_> {
 
 /// A frame's function names, the innermost inlined one first, mangled as they stand in the component.
 fn names(frame: &FrameInfo) -> impl Iterator<Item = &str> {
-    frame
-        .symbols()
-        .iter()
-        .filter_map(|symbol| symbol.name())
-        .chain(frame.func_name())
+    frame.symbols().iter().filter_map(|symbol| symbol.name()).chain(frame.func_name())
 }
 
 /// Says where a trap happened, in words that stay the same from message to message.

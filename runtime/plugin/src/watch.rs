@@ -52,10 +52,7 @@ pub(crate) struct Watch {
 impl TimeLimits {
     /// Returns the limits for a CPU budget: the wall clock gets a hundred times as much, and a minute at the least.
     pub(crate) fn of(cpu: Duration) -> Self {
-        Self {
-            cpu,
-            wall: cpu.saturating_mul(100).max(Duration::from_secs(60)),
-        }
+        Self { cpu, wall: cpu.saturating_mul(100).max(Duration::from_secs(60)) }
     }
 }
 
@@ -63,15 +60,7 @@ impl Watch {
     /// Returns a watch that counts nothing yet.
     pub(crate) fn new(limits: TimeLimits, stopping: Arc<AtomicBool>) -> Self {
         let wall_start = Instant::now();
-        Self {
-            limits,
-            stopping,
-            serial: 1,
-            seen: 0,
-            cpu_start: Duration::ZERO,
-            wall_start,
-            stop: None,
-        }
+        Self { limits, stopping, serial: 1, seen: 0, cpu_start: Duration::ZERO, wall_start, stop: None }
     }
 
     /// Says that another message begins.

@@ -15,9 +15,10 @@ use crate::convert::{self, LoweredHeader};
 use crate::error::HandleError;
 use crate::imports::LOG_LINES_MAX;
 use crate::instance::{Instance, StartError};
-use crate::job::{Handled, Job};
+use crate::job::Job;
 use crate::plugin::Plugin;
 use crate::trap::Failed;
+use forebay_core::outcome::Handled;
 
 /// The most instances a worker keeps for reuse, over all plugins; beyond it the one unused for longest goes.
 pub(crate) const KEPT_MAX: usize = 8;
@@ -67,14 +68,8 @@ impl Worker {
         };
         let (instance, batches_left) = self.take(plugin);
         let is_kept = instance.is_some();
-        let mut run = Run {
-            plugin,
-            job,
-            instance,
-            log_lines_left: LOG_LINES_MAX,
-            log_lines_dropped: 0,
-            scratch: Vec::new(),
-        };
+        let mut run =
+            Run { plugin, job, instance, log_lines_left: LOG_LINES_MAX, log_lines_dropped: 0, scratch: Vec::new() };
         let mut handled = Vec::with_capacity(records.len());
         let mut has_failed = false;
         for record in records {
@@ -85,11 +80,7 @@ impl Worker {
             has_failed |= one.runs > 1;
             handled.push(one);
         }
-        let batches_left = if is_kept && !has_failed {
-            batches_left
-        } else {
-            lifetime(plugin)
-        };
+        let batches_left = if is_kept && !has_failed { batches_left } else { lifetime(plugin) };
         let instance = run.finish();
         self.keep(plugin, instance, batches_left.saturating_sub(1));
         Ok(handled)
@@ -97,10 +88,7 @@ impl Worker {
 
     fn take(&mut self, plugin: &Arc<Plugin>) -> (Option<Instance>, u32) {
         self.kept.retain(|kept| kept.plugin.strong_count() > 0);
-        let ours = self
-            .kept
-            .iter()
-            .position(|kept| std::ptr::eq(kept.plugin.as_ptr(), Arc::as_ptr(plugin)));
+        let ours = self.kept.iter().position(|kept| std::ptr::eq(kept.plugin.as_ptr(), Arc::as_ptr(plugin)));
         match ours.map(|index| self.kept.remove(index)) {
             Some(kept) => (Some(kept.instance), kept.batches_left),
             None => (None, 0),
@@ -115,11 +103,7 @@ impl Worker {
         if self.kept.len() >= KEPT_MAX {
             self.kept.remove(0);
         }
-        self.kept.push(Kept {
-            plugin: Arc::downgrade(plugin),
-            instance,
-            batches_left,
-        });
+        self.kept.push(Kept { plugin: Arc::downgrade(plugin), instance, batches_left });
     }
 }
 
@@ -134,10 +118,7 @@ fn lifetime(plugin: &Plugin) -> u32 {
 impl<'a> Run<'a> {
     fn record(&mut self, record: &'a Record) -> Result<Handled, HandleError> {
         match self.attempt(record)? {
-            Ok(outcome) => Ok(Handled {
-                result: Ok(outcome),
-                runs: 1,
-            }),
+            Ok(outcome) => Ok(Handled { result: Ok(outcome), runs: 1 }),
             Err(first) => {
                 // The poisoned store is gone already. The second run is alone in its instance: nothing ran before it,
                 // and nothing runs after it.
@@ -150,10 +131,7 @@ impl<'a> Run<'a> {
                         "a handler failed on a record and did not when it ran alone: it is not a pure function"
                     );
                 }
-                Ok(Handled {
-                    result: second,
-                    runs: 2,
-                })
+                Ok(Handled { result: second, runs: 2 })
             }
         }
     }
@@ -222,10 +200,7 @@ impl<'a> Run<'a> {
 fn not_started(error: StartError) -> HandleError {
     match error {
         StartError::Init { code, message } => HandleError::Init { code, message },
-        StartError::Fault(fault) => HandleError::Init {
-            code: fault.code,
-            message: fault.message,
-        },
+        StartError::Fault(fault) => HandleError::Init { code: fault.code, message: fault.message },
         StartError::Memory => HandleError::Init {
             code: "memory-limit".to_owned(),
             message: "the instance needs more memory to start than `limits.memory` allows".to_owned(),

@@ -25,15 +25,10 @@ async fn reads_back_every_record_that_the_broker_acknowledged() {
     }
     let acks = producer.flush().await;
     let records = reader::read_all(kafka, &names.topic).await;
-    let read: BTreeSet<(i32, i64, String)> = records
-        .iter()
-        .map(|record| (record.partition, record.offset, record.text().to_owned()))
-        .collect();
-    let sent: BTreeSet<(i32, i64, String)> = acks
-        .iter()
-        .enumerate()
-        .map(|(id, ack)| (ack.partition, ack.offset, format!("{{\"id\":{id}}}")))
-        .collect();
+    let read: BTreeSet<(i32, i64, String)> =
+        records.iter().map(|record| (record.partition, record.offset, record.text().to_owned())).collect();
+    let sent: BTreeSet<(i32, i64, String)> =
+        acks.iter().enumerate().map(|(id, ack)| (ack.partition, ack.offset, format!("{{\"id\":{id}}}"))).collect();
     assert_eq!(acks.len(), 10_000);
     assert_eq!(read, sent);
     assert_eq!(oracle::log_ends(kafka, &names.topic).values().sum::<i64>(), 10_000);
@@ -56,10 +51,7 @@ async fn carries_headers_and_nulls_byte_for_byte() {
     let records = reader::read_all(kafka, &names.topic).await;
     assert_eq!((&records[0].key, &records[0].value), (&None, &None));
     assert_eq!(records[0].headers, headers);
-    assert_eq!(
-        (records[1].key.as_deref(), records[1].value.as_deref()),
-        (Some(&b""[..]), Some(&b""[..]))
-    );
+    assert_eq!((records[1].key.as_deref(), records[1].value.as_deref()), (Some(&b""[..]), Some(&b""[..])));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,19 +63,12 @@ async fn leaves_aborted_records_out_and_counts_transaction_markers() {
     for (value, is_committed) in [(b"kept", true), (b"gone", false)] {
         producer.begin();
         producer.send(&names.topic, 0, None, Some(value), &[]);
-        if is_committed {
-            producer.commit()
-        } else {
-            producer.abort()
-        }
+        if is_committed { producer.commit() } else { producer.abort() }
     }
     let records = reader::read_all(kafka, &names.topic).await;
     assert_eq!(records.iter().map(|record| record.text()).collect::<Vec<_>>(), ["kept"]);
     // Two records and a marker behind each.
-    assert_eq!(
-        oracle::log_ends(kafka, &names.topic).into_values().collect::<Vec<_>>(),
-        [4]
-    );
+    assert_eq!(oracle::log_ends(kafka, &names.topic).into_values().collect::<Vec<_>>(), [4]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,13 +82,7 @@ async fn sees_a_group_as_kafkas_own_tool_does_and_moves_it() {
     });
     producer.flush().await;
     commit(kafka, &names, 1, 5);
-    let row = |partition, current, end, lag| GroupRow {
-        topic: names.topic.clone(),
-        partition,
-        current,
-        end,
-        lag,
-    };
+    let row = |partition, current, end, lag| GroupRow { topic: names.topic.clone(), partition, current, end, lag };
     let rows = groups::describe(kafka, &names.group).await;
     assert_eq!(rows.last(), Some(&row(1, Some(5), 7, Some(2))), "of {rows:?}");
     groups::reset_offsets(kafka, &names.group, &names.topic, &["--to-offset", "3"]).await;
@@ -115,8 +94,7 @@ fn commit(kafka: &Kafka, names: &Names, partition: i32, offset: i64) {
     let mut config = kafka.client_config();
     let consumer: BaseConsumer = config.set("group.id", &names.group).create().unwrap();
     let mut list = TopicPartitionList::new();
-    list.add_partition_offset(&names.topic, partition, Offset::Offset(offset))
-        .unwrap();
+    list.add_partition_offset(&names.topic, partition, Offset::Offset(offset)).unwrap();
     consumer.commit(&list, CommitMode::Sync).unwrap();
 }
 
@@ -124,14 +102,10 @@ fn commit(kafka: &Kafka, names: &Names, partition: i32, offset: i64) {
 async fn changes_topics_as_an_operator_would() {
     let kafka = Kafka::shared().await;
     let names = Names::new("harness_topics");
-    kafka
-        .create_topic(&names.topic, 1, &[("max.message.bytes", "2097152")])
-        .await;
+    kafka.create_topic(&names.topic, 1, &[("max.message.bytes", "2097152")]).await;
     let producer = Producer::new(kafka);
     for _ in 0..3 {
-        producer
-            .send_one(&names.topic, 0, None, Some(&vec![b'x'; 1_500_000]), &[])
-            .await;
+        producer.send_one(&names.topic, 0, None, Some(&vec![b'x'; 1_500_000]), &[]).await;
     }
     kafka.delete_records(&names.topic, 0, 2).await;
     let left = reader::read_all(kafka, &names.topic).await;
@@ -147,13 +121,7 @@ async fn a_broker_of_ones_own_keeps_its_records_over_a_kill() {
     let kafka = Kafka::start().await;
     kafka.create_topic("kept", 1, &[]).await;
     let producer = Producer::new(&kafka);
-    assert_eq!(
-        producer.send_one("kept", 0, None, Some(b"before"), &[]).await,
-        Ack {
-            partition: 0,
-            offset: 0
-        }
-    );
+    assert_eq!(producer.send_one("kept", 0, None, Some(b"before"), &[]).await, Ack { partition: 0, offset: 0 });
     kafka.kill();
     kafka.restart().await;
     kafka.stop_process();
@@ -161,10 +129,7 @@ async fn a_broker_of_ones_own_keeps_its_records_over_a_kill() {
     producer.send("kept", 0, None, Some(b"after"), &[]);
     assert_eq!(producer.flush().await.len(), 2);
     let records = reader::read_all(&kafka, "kept").await;
-    assert_eq!(
-        records.iter().map(|record| record.text()).collect::<Vec<_>>(),
-        ["before", "after"]
-    );
+    assert_eq!(records.iter().map(|record| record.text()).collect::<Vec<_>>(), ["before", "after"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -173,32 +138,20 @@ async fn databases_of_the_shared_server_are_apart() {
     let (one, two) = (Names::new("harness_one").database, Names::new("harness_two").database);
     postgres.create_database(&one).await;
     postgres.create_database(&two).await;
-    postgres
-        .execute(&one, "create table t (id text); insert into t values ('a'), ('b')")
-        .await;
+    postgres.execute(&one, "create table t (id text); insert into t values ('a'), ('b')").await;
     let client = postgres.connect(&one).await;
     assert_eq!(oracle::ids(&client, "select id from t order by id").await, ["a", "b"]);
-    assert!(
-        postgres
-            .query(&two, "select 1 from pg_tables where tablename = 't'", &[])
-            .await
-            .is_empty()
-    );
+    assert!(postgres.query(&two, "select 1 from pg_tables where tablename = 't'", &[]).await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_of_ones_own_keeps_its_rows_over_a_crash() {
     let postgres = Postgres::start().await;
-    postgres
-        .execute("postgres", "create table t (id int); insert into t values (1)")
-        .await;
+    postgres.execute("postgres", "create table t (id int); insert into t values (1)").await;
     postgres.stop(Stop::Immediate).await;
     assert!(postgres.try_connect("postgres").await.is_err());
     postgres.start_again().await;
-    assert_eq!(
-        postgres.query("postgres", "select id from t", &[]).await[0].get::<_, i32>(0),
-        1
-    );
+    assert_eq!(postgres.query("postgres", "select id from t", &[]).await[0].get::<_, i32>(0), 1);
     postgres.stop(Stop::Fast).await;
     let is_away = async || postgres.try_connect("postgres").await.is_err();
     wait::until(Duration::from_secs(5), "the stopped server to be away", is_away).await;

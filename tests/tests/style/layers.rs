@@ -10,6 +10,7 @@ use crate::source::{has_word, is_word, mentions, public_items, rust};
 
 /// The modules of `runtime/forebay`, lowest first: a module may import only what stands in a row above it in this table.
 const LAYERS: &[&[&str]] = &[
+    &["error"],
     &["telemetry", "metrics", "shutdown"],
     &["status", "load"],
     &["consumer"],
@@ -23,30 +24,11 @@ const LAYERS: &[&[&str]] = &[
 const OWNERS: &[(&str, &[&str])] = &[
     ("plugin", &["wasmtime", "wit_component"]),
     ("kafka", &["rdkafka", "rdkafka_sys"]),
-    (
-        "sink",
-        &[
-            "tokio_postgres",
-            "postgres_types",
-            "deadpool_postgres",
-            "rusqlite",
-            "tokio_postgres_rustls",
-            "rustls",
-        ],
-    ),
+    ("sink", &["tokio_postgres", "postgres_types", "deadpool_postgres", "rusqlite", "tokio_postgres_rustls", "rustls"]),
 ];
 
 /// What else would give the pure core I/O, a clock, async or randomness.
-const IMPURE: &[&str] = &[
-    "tokio",
-    "tokio_util",
-    "futures_util",
-    "axum",
-    "rand",
-    "libc",
-    "tracing",
-    "parking_lot",
-];
+const IMPURE: &[&str] = &["tokio", "tokio_util", "futures_util", "axum", "rand", "libc", "tracing", "parking_lot"];
 const IMPURE_STD: &[&str] = &[
     "std::fs",
     "io::stdin",
@@ -65,54 +47,31 @@ const IMPURE_STD: &[&str] = &[
     "Zoned::now",
 ];
 
-const ADAPTERS: &[(&str, &str)] = &[
-    ("plugin", "forebay-plugin-host"),
-    ("kafka", "forebay-kafka"),
-    ("sink", "forebay-sink"),
-];
+const ADAPTERS: &[(&str, &str)] =
+    &[("plugin", "forebay-plugin-host"), ("kafka", "forebay-kafka"), ("sink", "forebay-sink")];
 
 #[test]
 fn the_core_knows_nothing_of_the_outside() {
-    let foreign: Vec<&str> = OWNERS
-        .iter()
-        .flat_map(|(_, crates)| *crates)
-        .chain(IMPURE)
-        .copied()
-        .collect();
+    let foreign: Vec<&str> = OWNERS.iter().flat_map(|(_, crates)| *crates).chain(IMPURE).copied().collect();
     let mut findings = Vec::new();
     for source in rust("runtime/core/src") {
         for (number, line) in source.code() {
             let names = foreign.iter().filter(|name| names_crate(&line, name));
             let paths = IMPURE_STD.iter().filter(|path| line.contains(**path));
-            findings.extend(
-                names
-                    .chain(paths)
-                    .map(|name| format!("{}: `{name}` in the core", source.at(number))),
-            );
+            findings.extend(names.chain(paths).map(|name| format!("{}: `{name}` in the core", source.at(number))));
         }
     }
     let dependencies = dependencies("core");
-    let named = foreign
-        .iter()
-        .filter(|name| dependencies.contains(&name.replace('_', "-")));
-    none(
-        findings
-            .into_iter()
-            .chain(named.map(|name| format!("the core depends on `{name}`"))),
-    );
+    let named = foreign.iter().filter(|name| dependencies.contains(&name.replace('_', "-")));
+    none(findings.into_iter().chain(named.map(|name| format!("the core depends on `{name}`"))));
 }
 
 #[test]
 fn each_library_of_the_outside_has_one_owner() {
     let mut findings = Vec::new();
     for (owner, crates) in OWNERS {
-        for (folder, dependencies) in crates_of_the_runtime()
-            .into_iter()
-            .filter(|(folder, _)| folder != owner)
-        {
-            let named = crates
-                .iter()
-                .filter(|name| dependencies.contains(&name.replace('_', "-")));
+        for (folder, dependencies) in crates_of_the_runtime().into_iter().filter(|(folder, _)| folder != owner) {
+            let named = crates.iter().filter(|name| dependencies.contains(&name.replace('_', "-")));
             findings.extend(named.map(|name| format!("runtime/{folder} depends on `{name}`, which is {owner}'s")));
             for source in rust(&format!("runtime/{folder}")) {
                 for (number, line) in source.code() {
@@ -130,11 +89,7 @@ fn adapters_do_not_depend_on_one_another() {
     let mut findings = Vec::new();
     for (folder, own) in ADAPTERS {
         let dependencies = dependencies(folder);
-        let others = ADAPTERS
-            .iter()
-            .map(|(_, name)| *name)
-            .chain(["forebay"])
-            .filter(|name| name != own);
+        let others = ADAPTERS.iter().map(|(_, name)| *name).chain(["forebay"]).filter(|name| name != own);
         let named = others.filter(|name| dependencies.contains(*name));
         findings.extend(named.map(|name| format!("runtime/{folder} depends on `{name}`")));
     }
@@ -149,17 +104,10 @@ fn no_foreign_type_stands_in_an_adapters_public_names() {
             let code = source.code();
             let imported = imported_names(&code, crates);
             for (number, item) in public_items(&code) {
-                let foreign = crates
-                    .iter()
-                    .filter(|name| names_crate(&item, name))
-                    .map(|name| (*name).to_owned());
+                let foreign = crates.iter().filter(|name| names_crate(&item, name)).map(|name| (*name).to_owned());
                 let known = imported.iter().filter(|name| has_word(&item, name)).cloned();
                 let at = source.at(number);
-                findings.extend(
-                    foreign
-                        .chain(known)
-                        .map(|name| format!("{at}: `{name}` in a public name")),
-                );
+                findings.extend(foreign.chain(known).map(|name| format!("{at}: `{name}` in a public name")));
             }
         }
     }
@@ -170,17 +118,8 @@ fn no_foreign_type_stands_in_an_adapters_public_names() {
 fn modules_of_the_runtime_import_one_way() {
     let mut findings = Vec::new();
     for source in rust("runtime/forebay/src") {
-        let below = source
-            .path
-            .strip_prefix("runtime/forebay/src")
-            .expect("it was found there");
-        let own = below
-            .components()
-            .next()
-            .expect("a file has a name")
-            .as_os_str()
-            .to_string_lossy()
-            .into_owned();
+        let below = source.path.strip_prefix("runtime/forebay/src").expect("it was found there");
+        let own = below.components().next().expect("a file has a name").as_os_str().to_string_lossy().into_owned();
         let own = own.trim_end_matches(".rs");
         if own == "lib" {
             continue;
@@ -193,9 +132,7 @@ fn modules_of_the_runtime_import_one_way() {
             for import in modules_named(&line).into_iter().filter(|import| import != own) {
                 if layer(&import).is_some_and(|to| to >= from) {
                     let at = source.at(number);
-                    findings.push(format!(
-                        "{at}: `{own}` imports `{import}`, which does not stand above it in LAYERS"
-                    ));
+                    findings.push(format!("{at}: `{own}` imports `{import}`, which does not stand above it in LAYERS"));
                 }
             }
         }
@@ -204,9 +141,7 @@ fn modules_of_the_runtime_import_one_way() {
 }
 
 fn crates_of_the_runtime() -> Vec<(String, BTreeSet<String>)> {
-    let folders = fs::read_dir(place::root().join("runtime"))
-        .expect("the checkout has a runtime")
-        .flatten();
+    let folders = fs::read_dir(place::root().join("runtime")).expect("the checkout has a runtime").flatten();
     let names = folders.map(|entry| entry.file_name().to_string_lossy().into_owned());
     names.map(|name| (name.clone(), dependencies(&name))).collect()
 }
@@ -240,19 +175,11 @@ fn names_crate(code: &str, name: &str) -> bool {
 /// Returns the names that a file imports from foreign crates.
 fn imported_names(code: &[(usize, String)], crates: &[&str]) -> BTreeSet<String> {
     let whole: String = code.iter().map(|(_, line)| line.trim()).collect::<Vec<_>>().join(" ");
-    let statements = whole
-        .split(';')
-        .filter_map(|statement| statement.rsplit_once("use ").map(|(_, path)| path));
-    let foreign = statements.filter(|path| {
-        crates
-            .iter()
-            .any(|name| path.trim_start().starts_with(&format!("{name}::")))
-    });
+    let statements = whole.split(';').filter_map(|statement| statement.rsplit_once("use ").map(|(_, path)| path));
+    let foreign =
+        statements.filter(|path| crates.iter().any(|name| path.trim_start().starts_with(&format!("{name}::"))));
     let words = foreign.flat_map(|path| path.split(|char| !is_word(char)));
-    words
-        .filter(|word| word.starts_with(char::is_uppercase))
-        .map(str::to_owned)
-        .collect()
+    words.filter(|word| word.starts_with(char::is_uppercase)).map(str::to_owned).collect()
 }
 
 fn layer(module: &str) -> Option<usize> {

@@ -16,10 +16,7 @@ impl Source {
     /// Returns the lines with their numbers, without comments and without what stands between quotes.
     pub(crate) fn code(&self) -> Vec<(usize, String)> {
         let code = without_prose(&self.text);
-        code.lines()
-            .enumerate()
-            .map(|(index, line)| (index + 1, line.to_owned()))
-            .collect()
+        code.lines().enumerate().map(|(index, line)| (index + 1, line.to_owned())).collect()
     }
 
     pub(crate) fn at(&self, line: usize) -> String {
@@ -63,11 +60,9 @@ pub(crate) fn is_word(char: char) -> bool {
 
 /// Returns what stands around each whole-word mention of `word`.
 pub(crate) fn mentions<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
-    code.match_indices(word)
-        .map(|(at, _)| (&code[..at], &code[at + word.len()..]))
-        .filter(|(before, after)| {
-            !before.chars().next_back().is_some_and(is_word) && !after.chars().next().is_some_and(is_word)
-        })
+    code.match_indices(word).map(|(at, _)| (&code[..at], &code[at + word.len()..])).filter(|(before, after)| {
+        !before.chars().next_back().is_some_and(is_word) && !after.chars().next().is_some_and(is_word)
+    })
 }
 
 pub(crate) fn has_word(code: &str, word: &str) -> bool {
@@ -76,10 +71,7 @@ pub(crate) fn has_word(code: &str, word: &str) -> bool {
 
 /// Returns public items up to their body; enums and traits with it, for all in it is public.
 pub(crate) fn public_items(code: &[(usize, String)]) -> Vec<(usize, String)> {
-    let starts = code
-        .iter()
-        .enumerate()
-        .filter(|(_, (_, line))| line.trim_start().starts_with("pub "));
+    let starts = code.iter().enumerate().filter(|(_, (_, line))| line.trim_start().starts_with("pub "));
     let items = starts.filter(|(_, (_, line))| !line.trim_start().starts_with("pub mod "));
     let text = |from: usize, has_body: bool| {
         let mut item = String::new();
@@ -92,11 +84,7 @@ pub(crate) fn public_items(code: &[(usize, String)]) -> Vec<(usize, String)> {
                     '}' => depth = depth.saturating_sub(1),
                     _ => {}
                 }
-                let is_over = if has_body {
-                    char == '}' && depth == 0
-                } else {
-                    char == '{' || char == ';'
-                };
+                let is_over = if has_body { char == '}' && depth == 0 } else { char == '{' || char == ';' };
                 if is_over || has_body && char == ';' && depth == 0 {
                     return item;
                 }
@@ -111,9 +99,7 @@ pub(crate) fn public_items(code: &[(usize, String)]) -> Vec<(usize, String)> {
     };
     let has_body =
         |line: &str| line.trim_start().starts_with("pub enum ") || line.trim_start().starts_with("pub trait ");
-    items
-        .map(|(index, (number, line))| (*number, text(index, has_body(line))))
-        .collect()
+    items.map(|(index, (number, line))| (*number, text(index, has_body(line)))).collect()
 }
 
 /// Removes comments and what stands between quotes; lines stay where they are.
@@ -179,8 +165,5 @@ fn character(rest: &str) -> usize {
 fn tells_code_from_prose() {
     let text =
         "let a = \"x // y\"; // z\nlet b: &'a str = r#\"\"q\"\"#; let c = ('\"', '\\'', 'x');\nlet d = \"one\ntwo\";\n";
-    assert_eq!(
-        without_prose(text),
-        "let a = ; \nlet b: &a str = ; let c = (, , );\nlet d = \n;\n"
-    );
+    assert_eq!(without_prose(text), "let a = ; \nlet b: &a str = ; let c = (, , );\nlet d = \n;\n");
 }

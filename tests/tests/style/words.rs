@@ -21,9 +21,7 @@ fn no_rust_file_is_longer_than_the_limit() {
 
 #[test]
 fn every_file_of_the_runtime_opens_with_what_it_is() {
-    let bare = rust("runtime")
-        .into_iter()
-        .filter(|source| !source.text.starts_with("//! "));
+    let bare = rust("runtime").into_iter().filter(|source| !source.text.starts_with("//! "));
     none(bare.map(|source| format!("{}: does not open with `//!`", source.path.display())));
 }
 
@@ -31,18 +29,10 @@ fn every_file_of_the_runtime_opens_with_what_it_is() {
 fn nothing_is_called_by_a_word_that_says_nothing() {
     let mut findings = Vec::new();
     for source in rust(".") {
-        let stem = source
-            .path
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let stem = source.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let is_forbidden = |word: &&&str| [word.to_lowercase(), format!("{}s", word.to_lowercase())].contains(&stem);
         findings.extend(
-            FORBIDDEN_WORDS
-                .iter()
-                .find(is_forbidden)
-                .map(|_| format!("{}: says nothing", source.path.display())),
+            FORBIDDEN_WORDS.iter().find(is_forbidden).map(|_| format!("{}: says nothing", source.path.display())),
         );
         for (number, line) in source.code() {
             let named = type_name(&line).filter(|name| FORBIDDEN_WORDS.iter().any(|word| has_hump(name, word)));
@@ -54,12 +44,8 @@ fn nothing_is_called_by_a_word_that_says_nothing() {
 
 #[test]
 fn no_test_is_skipped_and_nothing_is_left_to_do() {
-    let forbidden = [
-        concat!("#[", "ignore"),
-        concat!("should", "_panic"),
-        concat!("todo", "!("),
-        concat!("unimplemented", "!("),
-    ];
+    let forbidden =
+        [concat!("#[", "ignore"), concat!("should", "_panic"), concat!("todo", "!("), concat!("unimplemented", "!(")];
     let mut findings = Vec::new();
     for source in rust(".") {
         for (number, line) in source.code() {
@@ -98,16 +84,9 @@ fn is_lock(path: &Path) -> bool {
 
 /// Returns the type that a line declares.
 fn type_name(line: &str) -> Option<&str> {
-    let words: Vec<&str> = line
-        .split(|char| !is_word(char))
-        .filter(|word| !word.is_empty())
-        .collect();
-    let at = words
-        .iter()
-        .position(|word| ["struct", "enum", "trait", "type", "union"].contains(word))?;
-    let is_declared = words[..at]
-        .iter()
-        .all(|word| ["pub", "crate", "super", "unsafe", "in"].contains(word));
+    let words: Vec<&str> = line.split(|char| !is_word(char)).filter(|word| !word.is_empty()).collect();
+    let at = words.iter().position(|word| ["struct", "enum", "trait", "type", "union"].contains(word))?;
+    let is_declared = words[..at].iter().all(|word| ["pub", "crate", "super", "unsafe", "in"].contains(word));
     words.get(at + 1).filter(|_| is_declared).copied()
 }
 

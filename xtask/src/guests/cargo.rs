@@ -24,32 +24,14 @@ pub(super) struct Module {
 /// # Errors
 /// When it does not build; cargo has said why by then.
 pub(super) fn build(root: &Path, folder: &Path, toolchain: &Toolchain) -> anyhow::Result<Vec<Module>> {
-    let args = [
-        "build",
-        "--quiet",
-        "--workspace",
-        "--release",
-        "--locked",
-        "--target",
-        TARGET,
-    ];
+    let args = ["build", "--quiet", "--workspace", "--release", "--locked", "--target", TARGET];
     let mut command = shell::cargo(folder, &args);
-    command
-        .arg("--message-format=json-render-diagnostics")
-        .args(toolchain.args());
-    command
-        .env("CARGO_ENCODED_RUSTFLAGS", flags(root))
-        .env("CARGO_TARGET_DIR", root.join("target/guests"));
+    command.arg("--message-format=json-render-diagnostics").args(toolchain.args());
+    command.env("CARGO_ENCODED_RUSTFLAGS", flags(root)).env("CARGO_TARGET_DIR", root.join("target/guests"));
     command.env_remove("CARGO_BUILD_TARGET").envs(toolchain.environment());
     let line = shell::line_of(&command);
-    let mut child = command
-        .stdout(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("start `{line}`"))?;
-    let stdout = child
-        .stdout
-        .take()
-        .with_context(|| format!("read what `{line}` says"))?;
+    let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("start `{line}`"))?;
+    let stdout = child.stdout.take().with_context(|| format!("read what `{line}` says"))?;
     let mut modules = Vec::new();
     for message in BufReader::new(stdout).lines() {
         let message: serde_json::Value =
@@ -64,13 +46,8 @@ pub(super) fn build(root: &Path, folder: &Path, toolchain: &Toolchain) -> anyhow
 /// Returns the compiler's flags. Those meant for the workspace stay outside, and no component tells in which folders it
 /// was built: its digest is the same on every machine with this compiler.
 fn flags(root: &Path) -> OsString {
-    let registry = env::var_os("CARGO_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(env::home_dir()?.join(".cargo")));
-    let folders = [
-        Some((root.to_owned(), "forebay")),
-        registry.map(|folder| (folder, "cargo")),
-    ];
+    let registry = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cargo")));
+    let folders = [Some((root.to_owned(), "forebay")), registry.map(|folder| (folder, "cargo"))];
     let flags = folders.into_iter().flatten().map(|(folder, name)| {
         let mut flag = OsString::from("--remap-path-prefix=");
         flag.push(folder);
@@ -84,22 +61,12 @@ fn flags(root: &Path) -> OsString {
 /// Returns the module that one of cargo's messages announces, if it does.
 fn module(message: &serde_json::Value) -> Option<Module> {
     let target = message.get("target")?;
-    let is_library = target
-        .get("crate_types")?
-        .as_array()?
-        .iter()
-        .any(|kind| kind == "cdylib");
+    let is_library = target.get("crate_types")?.as_array()?.iter().any(|kind| kind == "cdylib");
     let files = message.get("filenames")?.as_array()?;
-    let file = files
-        .iter()
-        .filter_map(|file| file.as_str())
-        .find(|file| file.ends_with(".wasm"))?;
+    let file = files.iter().filter_map(|file| file.as_str()).find(|file| file.ends_with(".wasm"))?;
     // A library's own name has underscores; the guests are known by their packages' names.
     let name = target.get("name")?.as_str()?.replace('_', "-");
-    is_library.then(|| Module {
-        package: name,
-        path: PathBuf::from(file),
-    })
+    is_library.then(|| Module { package: name, path: PathBuf::from(file) })
 }
 
 #[cfg(test)]

@@ -8,11 +8,8 @@ use wit_component::{ComponentEncoder, DecodedWasm, StringEncoding};
 use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve, WorldId};
 
 /// What a component may import: the contract's functions, and the types that they are made of.
-const ALLOWED: [&str; 3] = [
-    "forebay:handler/types@0.1.0",
-    "forebay:handler/log@0.1.0",
-    "forebay:handler/metrics@0.1.0",
-];
+const ALLOWED: [&str; 3] =
+    ["forebay:handler/types@0.1.0", "forebay:handler/log@0.1.0", "forebay:handler/metrics@0.1.0"];
 
 /// Makes a component of a core module that carries its component type, as bindings generators leave it.
 ///
@@ -21,10 +18,7 @@ const ALLOWED: [&str; 3] = [
 pub(super) fn of_module(path: &Path) -> anyhow::Result<Vec<u8>> {
     let module = fs::read(path).with_context(|| format!("read `{}`", path.display()))?;
     let bytes = encode(&module).with_context(|| format!("make a component of `{}`", path.display()))?;
-    let foreign: Vec<String> = imports(&bytes)?
-        .into_iter()
-        .filter(|name| !ALLOWED.contains(&name.as_str()))
-        .collect();
+    let foreign: Vec<String> = imports(&bytes)?.into_iter().filter(|name| !ALLOWED.contains(&name.as_str())).collect();
     anyhow::ensure!(
         foreign.is_empty(),
         "`{}` imports {}: a handler may import log and metrics only; look for what in it asks for a clock, randomness, files or the environment",
@@ -45,16 +39,8 @@ pub(super) fn of_worlds(contract: &Path, folder: &Path) -> anyhow::Result<Vec<(S
         resolve.push_file(folder.join(file))?;
     }
     let package = resolve.push_file(folder.join("worlds.wit"))?;
-    let worlds = resolve
-        .packages
-        .get(package)
-        .with_context(|| "find the package of worlds.wit")?
-        .worlds
-        .clone();
-    worlds
-        .into_iter()
-        .map(|(name, world)| Ok((name, of_world(&resolve, world)?)))
-        .collect()
+    let worlds = resolve.packages.get(package).with_context(|| "find the package of worlds.wit")?.worlds.clone();
+    worlds.into_iter().map(|(name, world)| Ok((name, of_world(&resolve, world)?))).collect()
 }
 
 fn of_world(resolve: &Resolve, world: WorldId) -> anyhow::Result<Vec<u8>> {
@@ -71,9 +57,6 @@ fn imports(component: &[u8]) -> anyhow::Result<Vec<String>> {
     let DecodedWasm::Component(resolve, world) = wit_component::decode(component)? else {
         anyhow::bail!("it is a package of types, not a component");
     };
-    let world = resolve
-        .worlds
-        .get(world)
-        .with_context(|| "find the component's world")?;
+    let world = resolve.worlds.get(world).with_context(|| "find the component's world")?;
     Ok(world.imports.keys().map(|key| resolve.name_world_key(key)).collect())
 }

@@ -43,19 +43,13 @@ fn examples(root: &Path, toolchain: &Toolchain) -> anyhow::Result<()> {
 
 /// Builds the package beside which a manifest wants its component; a component without one is not ours to build.
 fn example(root: &Path, toolchain: &Toolchain, path: &Path) -> anyhow::Result<()> {
-    let package = path
-        .parent()
-        .with_context(|| format!("find the folder of `{}`", path.display()))?;
+    let package = path.parent().with_context(|| format!("find the folder of `{}`", path.display()))?;
     if !package.join("Cargo.toml").is_file() {
         return Ok(());
     }
     let modules = cargo::build(root, package, toolchain)?;
     let [module] = modules.as_slice() else {
-        anyhow::bail!(
-            "`{}` gave {} wasm modules, expected one (a `cdylib`)",
-            package.display(),
-            modules.len()
-        );
+        anyhow::bail!("`{}` gave {} wasm modules, expected one (a `cdylib`)", package.display(), modules.len());
     };
     write(root, path, &component::of_module(&module.path)?)
 }
@@ -66,14 +60,9 @@ fn components_of(manifest: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let table: toml::Table = toml::from_str(&text).with_context(|| format!("parse `{}`", manifest.display()))?;
     let folder = manifest.parent().unwrap_or(manifest);
     let plugins = table.get("plugins").and_then(toml::Value::as_table);
-    let named = plugins
-        .into_iter()
-        .flat_map(|plugins| plugins.values())
-        .filter_map(|plugin| plugin.get("component")?.as_str());
-    Ok(named
-        .filter(|name| !name.starts_with("builtin:"))
-        .map(|name| folder.join(name))
-        .collect())
+    let named =
+        plugins.into_iter().flat_map(|plugins| plugins.values()).filter_map(|plugin| plugin.get("component")?.as_str());
+    Ok(named.filter(|name| !name.starts_with("builtin:")).map(|name| folder.join(name)).collect())
 }
 
 fn tests(root: &Path, toolchain: &Toolchain) -> anyhow::Result<()> {
@@ -88,11 +77,7 @@ fn tests(root: &Path, toolchain: &Toolchain) -> anyhow::Result<()> {
         write(root, &file(&name), &bytes)?;
     }
     write(root, &file("core-module"), b"\0asm\x01\0\0\0")?;
-    write(
-        root,
-        &file("not-a-component"),
-        b"This is a text, and nobody would take it for WebAssembly.\n",
-    )
+    write(root, &file("not-a-component"), b"This is a text, and nobody would take it for WebAssembly.\n")
 }
 
 /// Writes a component, whole or not at all, unless the very same bytes are there.

@@ -83,16 +83,9 @@ pub(super) fn find(root: &Path) -> anyhow::Result<Toolchain> {
 }
 
 fn sysroot(root: &Path) -> anyhow::Result<PathBuf> {
-    let output = Command::new("rustc")
-        .args(["--print", "sysroot"])
-        .current_dir(root)
-        .output();
+    let output = Command::new("rustc").args(["--print", "sysroot"]).current_dir(root).output();
     let output = output.context("start `rustc --print sysroot`")?;
-    anyhow::ensure!(
-        output.status.success(),
-        "`rustc --print sysroot` failed ({})",
-        output.status
-    );
+    anyhow::ensure!(output.status.success(), "`rustc --print sysroot` failed ({})", output.status);
     Ok(PathBuf::from(String::from_utf8(output.stdout)?.trim()))
 }
 
@@ -107,13 +100,9 @@ fn has_debian() -> bool {
 /// Debian's compiler comes without a linker for the target; the one of the installed toolchain serves.
 fn debian(sysroot: &Path) -> anyhow::Result<Toolchain> {
     let hosts = sysroot.join("lib/rustlib");
-    let entries = hosts
-        .read_dir()
-        .with_context(|| format!("read the folder `{}`", hosts.display()))?;
+    let entries = hosts.read_dir().with_context(|| format!("read the folder `{}`", hosts.display()))?;
     let mut linkers = entries.flatten().map(|host| host.path().join("bin/rust-lld"));
-    let linker = linkers
-        .find(|linker| linker.is_file())
-        .or_else(|| shell::find("wasm-ld"));
+    let linker = linkers.find(|linker| linker.is_file()).or_else(|| shell::find("wasm-ld"));
     let linker = linker.with_context(|| {
         format!(
             "there is no linker for {TARGET}: neither `rust-lld` below `{}` nor `wasm-ld` (Debian's `lld`)",
@@ -130,11 +119,7 @@ fn add_target() -> anyhow::Result<bool> {
     }
     shell::say(&format!("guests: rustup target add {TARGET}"))?;
     let mut command = Command::new("rustup");
-    command
-        .args(["target", "add", TARGET])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
+    command.args(["target", "add", TARGET]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().context("start `rustup target add`")?;
     let mut words = child.stderr.take().context("read what `rustup` says")?;
     let (ended, end) = mpsc::channel();
@@ -145,10 +130,7 @@ fn add_target() -> anyhow::Result<bool> {
         ended.send(()).ok();
     });
     if end.recv_timeout(RUSTUP_LIMIT).is_err() {
-        shell::say(&format!(
-            "guests: rustup did not answer within {} s",
-            RUSTUP_LIMIT.as_secs()
-        ))?;
+        shell::say(&format!("guests: rustup did not answer within {} s", RUSTUP_LIMIT.as_secs()))?;
         child.kill().context("stop `rustup`")?;
     }
     Ok(child.wait()?.success())
@@ -156,10 +138,7 @@ fn add_target() -> anyhow::Result<bool> {
 
 /// Installs Debian's compiler, fetching the package lists first where the first try fails.
 fn install() -> anyhow::Result<()> {
-    shell::say(&format!(
-        "guests: no compiler for {TARGET}; installing {}",
-        PACKAGES.join(" ")
-    ))?;
+    shell::say(&format!("guests: no compiler for {TARGET}; installing {}", PACKAGES.join(" ")))?;
     let wanted = [&["install", "-y", "--no-install-recommends"][..], &PACKAGES].concat();
     if shell::run(&mut apt_get(&wanted)).is_ok() {
         return Ok(());
@@ -169,10 +148,7 @@ fn install() -> anyhow::Result<()> {
 }
 
 fn apt_get(args: &[&str]) -> Command {
-    let is_root = Command::new("id")
-        .arg("-u")
-        .output()
-        .is_ok_and(|id| id.stdout.trim_ascii() == b"0");
+    let is_root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.trim_ascii() == b"0");
     let mut command = Command::new(if is_root { "env" } else { "sudo" });
     command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]).args(args);
     command

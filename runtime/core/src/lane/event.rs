@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::fault::Fault;
 use crate::manifest::settings::{BatchLimits, Retry};
 use crate::outbox::Outgoing;
 use crate::outcome::Handled;
 use crate::policy::alike::{Run, Tripped};
 use crate::record::Record;
-use crate::fault::Fault;
 use crate::verdict::{Cause, Verdict};
 
 /// What a lane is told once.

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::lane::batch::{Batch, Stage};
-use crate::lane::event::{Acquired, Action, Authority, Event, Settled, Settings, State, Status, Stop, Write, Written};
+use crate::lane::event::{Acquired, Action, Authority, Event, Settings, Settled, State, Status, Stop, Write, Written};
 use crate::lane::outstanding::Outstanding;
 use crate::lane::queue::Queue;
 use crate::outbox::Outgoing;
@@ -306,7 +306,8 @@ impl Lane {
             Disposition::Acquire(wait) => self.block(now + wait, ledger_cause(verdict), false, true, now),
             Disposition::DeadLetter(fault) => {
                 // Only a transaction's result names a record; an adapter that answers so for anything else is wrong.
-                let cause = Cause::new(Reason::Schema, format!("the sink refuses its own statement: {}", fault.message));
+                let cause =
+                    Cause::new(Reason::Schema, format!("the sink refuses its own statement: {}", fault.message));
                 self.block(now + PROBE, cause, true, acquire, now);
             }
             Disposition::RunAlone => {}

@@ -9,7 +9,10 @@ mod outstanding;
 pub mod position;
 mod queue;
 
-pub use event::{Acquired, Action, Authority, Command, Event, Pending, Resend, Settled, Settings, State, Status, Stop, Write, Written};
+pub use event::{
+    Acquired, Action, Authority, Command, Event, Pending, Resend, Settings, Settled, State, Status, Stop, Write,
+    Written,
+};
 pub use fate::{Fate, fate};
 pub use judge::{Judge, Judgement};
 pub use machine::Lane;

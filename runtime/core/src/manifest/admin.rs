@@ -15,18 +15,12 @@ pub(super) fn admin(node: Node<'_>) -> Option<Admin> {
         let listen = node.parsed("address", address)?;
         if !listen.ip().to_canonical().is_loopback() && section.get("token").is_none() {
             let message = "`listen` can be reached from other machines, and there is no `token`";
-            node.report(
-                message,
-                "add `token = \"${file:PATH}\"` to [admin], or listen on `127.0.0.1`",
-            );
+            node.report(message, "add `token = \"${file:PATH}\"` to [admin], or listen on `127.0.0.1`");
             return None;
         }
         Some(listen)
     });
-    Some(Admin {
-        listen: listen?,
-        token: token?,
-    })
+    Some(Admin { listen: listen?, token: token? })
 }
 
 pub(super) fn shutdown(node: Node<'_>) -> Option<Duration> {
@@ -40,6 +34,5 @@ pub(super) fn limits(node: Node<'_>) -> Option<usize> {
 }
 
 fn address(text: &str) -> Result<SocketAddr, &'static str> {
-    text.parse()
-        .map_err(|_| "write an IP address and a port, such as `127.0.0.1:9464`")
+    text.parse().map_err(|_| "write an IP address and a port, such as `127.0.0.1:9464`")
 }

@@ -28,21 +28,12 @@ pub(super) fn binding(node: Node<'_>) -> Draft {
         return Draft::default();
     };
     let topics = topics(&section);
-    let name = section.or(
-        "name",
-        topics.as_ref().and_then(|topics| topics.first()).cloned(),
-        |node| Some(Some(node.text()?)),
-    );
-    let group = section
-        .need("group", "add `group = \"NAME\"`: the consumer group")
-        .and_then(|node| node.text());
-    let plugin = section
-        .need("plugin", "add `plugin = \"NAME\"`: one of [plugins]")
-        .and_then(|node| node.text());
+    let name =
+        section.or("name", topics.as_ref().and_then(|topics| topics.first()).cloned(), |node| Some(Some(node.text()?)));
+    let group = section.need("group", "add `group = \"NAME\"`: the consumer group").and_then(|node| node.text());
+    let plugin = section.need("plugin", "add `plugin = \"NAME\"`: one of [plugins]").and_then(|node| node.text());
     let dead_letter = section.need("dead-letter", DEAD_LETTER_HINT).and_then(dead_letter);
-    let targets = section
-        .or("targets", Some(Vec::new()), |node| Some(targets(&node)))
-        .flatten();
+    let targets = section.or("targets", Some(Vec::new()), |node| Some(targets(&node))).flatten();
     let mut draft = Draft {
         name: name.flatten(),
         topics: topics.unwrap_or_default(),
@@ -92,11 +83,7 @@ fn topics(section: &Section<'_>) -> Option<Vec<Text>> {
     match (section.get("topic"), section.get("topics")) {
         (Some(_), Some(topics)) => {
             let message = "`topic` and `topics` are both given in [[bindings]]";
-            section.reader.report(
-                topics.key_span,
-                message,
-                "name every topic in `topics`, or the only one in `topic`",
-            );
+            section.reader.report(topics.key_span, message, "name every topic in `topics`, or the only one in `topic`");
             None
         }
         (Some(topic), None) => Some(vec![topic_name(&topic)?]),
@@ -120,11 +107,7 @@ fn is_topic(node: &Node<'_>, text: &Text) -> bool {
     let is_topic = name.len() <= 249 && name != "." && name != ".." && name.chars().all(is_legal);
     if !is_topic {
         let message = format!("`{}` is no topic's name", shown(&text.shown));
-        node.reader.report(
-            text.span,
-            message,
-            "Kafka takes at most 249 letters, digits, `.`, `_` and `-`",
-        );
+        node.reader.report(text.span, message, "Kafka takes at most 249 letters, digits, `.`, `_` and `-`");
     }
     is_topic
 }
@@ -157,15 +140,10 @@ fn start(node: Node<'_>) -> Option<Start> {
 
 /// Reads a time since 1970 as RFC 3339 writes it; `jiff` alone would take more.
 fn timestamp(text: &str) -> Option<Start> {
-    let is_rfc_3339 = text
-        .as_bytes()
-        .get(10)
-        .is_some_and(|byte| matches!(byte, b'T' | b't' | b' '))
-        && !text.contains('[');
+    let is_rfc_3339 =
+        text.as_bytes().get(10).is_some_and(|byte| matches!(byte, b'T' | b't' | b' ')) && !text.contains('[');
     let timestamp: Timestamp = text.parse().ok().filter(|_| is_rfc_3339)?;
-    Some(timestamp.as_millisecond())
-        .filter(|millisecond| *millisecond >= 0)
-        .map(Start::Timestamp)
+    Some(timestamp.as_millisecond()).filter(|millisecond| *millisecond >= 0).map(Start::Timestamp)
 }
 
 fn headers(node: Node<'_>) -> Option<Headers> {
@@ -179,15 +157,10 @@ fn headers(node: Node<'_>) -> Option<Headers> {
 fn batch(node: Node<'_>) -> Option<BatchLimits> {
     let section = Section::open(node, "[bindings.batch]", schema::BATCH)?;
     let max_records = section.or("max-records", defaults::BATCH.max_records, Node::count);
-    let max_bytes = section.or("max-bytes", defaults::BATCH.max_bytes, |node| {
-        node.size().and_then(std::num::NonZeroUsize::new)
-    });
+    let max_bytes =
+        section.or("max-bytes", defaults::BATCH.max_bytes, |node| node.size().and_then(std::num::NonZeroUsize::new));
     let linger = section.or("linger", defaults::BATCH.linger, Node::duration);
-    Some(BatchLimits {
-        max_records: max_records?,
-        max_bytes: max_bytes?,
-        linger: linger?,
-    })
+    Some(BatchLimits { max_records: max_records?, max_bytes: max_bytes?, linger: linger? })
 }
 
 fn retry(node: Node<'_>) -> Option<Retry> {
@@ -196,11 +169,7 @@ fn retry(node: Node<'_>) -> Option<Retry> {
     let default = (defaults::RETRY.backoff_min, defaults::RETRY.backoff_max);
     let backoff = section.or("backoff", default, |node| node.parsed("range", units::duration_range));
     let (backoff_min, backoff_max) = backoff?;
-    Some(Retry {
-        attempts: attempts?,
-        backoff_min,
-        backoff_max,
-    })
+    Some(Retry { attempts: attempts?, backoff_min, backoff_max })
 }
 
 /// Reads the topic with its place, and the whole of it if nothing in it is wrong.
@@ -212,16 +181,11 @@ fn dead_letter(node: Node<'_>) -> Option<(Option<Text>, Option<DeadLetter>)> {
         return node.wrong_type("a table or `\"drop\"`", DEAD_LETTER_HINT);
     }
     let section = Section::open(node, "[bindings.dead-letter]", schema::DEAD_LETTER)?;
-    let topic = section
-        .need("topic", "add `topic = \"NAME\"`")
-        .and_then(|node| topic_name(&node));
+    let topic = section.need("topic", "add `topic = \"NAME\"`").and_then(|node| topic_name(&node));
     let create = section.or("create", defaults::DEAD_LETTER_CREATE, Node::boolean);
     let pause_above = section.optional("pause-above", refused::pause_above);
     let dead_letter = match (&topic, create, pause_above) {
-        (Some(topic), Some(create), Some(_)) => Some(DeadLetter::Topic {
-            topic: topic.resolved.clone(),
-            create,
-        }),
+        (Some(topic), Some(create), Some(_)) => Some(DeadLetter::Topic { topic: topic.resolved.clone(), create }),
         _ => None,
     };
     Some((topic, dead_letter))
@@ -233,10 +197,7 @@ fn dropped(node: &Node<'_>) -> Option<DeadLetter> {
         return Some(DeadLetter::Drop);
     }
     let message = format!("bad value `{}` for `dead-letter`", shown(&text.shown));
-    node.report(
-        message,
-        "write `{ topic = \"NAME\" }`, or `\"drop\"` to lose what fails",
-    );
+    node.report(message, "write `{ topic = \"NAME\" }`, or `\"drop\"` to lose what fails");
     None
 }
 

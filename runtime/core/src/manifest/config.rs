@@ -24,10 +24,8 @@ fn value(node: Node<'_>) -> Option<Value> {
             items.into_iter().collect::<Option<Vec<Value>>>().map(Value::Array)
         }
         DeValue::Table(table) => {
-            let members: Vec<(String, Option<Value>)> = entries(node.reader, table)
-                .into_iter()
-                .map(|entry| (entry.key.to_owned(), value(entry)))
-                .collect();
+            let members: Vec<(String, Option<Value>)> =
+                entries(node.reader, table).into_iter().map(|entry| (entry.key.to_owned(), value(entry))).collect();
             let members: Option<Map<String, Value>> =
                 members.into_iter().map(|(name, value)| Some((name, value?))).collect();
             members.map(Value::Object)

@@ -15,10 +15,7 @@ pub const DEFAULT_MANIFEST: &str = include_str!("default-manifest.toml");
 /// `kafka.name`
 pub const KAFKA_NAME: &str = "kafka";
 /// `[admin]`
-pub const ADMIN: Admin = Admin {
-    listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464),
-    token: None,
-};
+pub const ADMIN: Admin = Admin { listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464), token: None };
 /// `shutdown.deadline`
 pub const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(20);
 /// `limits.buffered-bytes`
@@ -35,10 +32,7 @@ pub const TIMEOUTS: Timeouts = Timeouts {
 /// `plugins.NAME.config`
 pub const PLUGIN_CONFIG: &str = "{}";
 /// `plugins.NAME.limits`
-pub const PLUGIN_LIMITS: PluginLimits = PluginLimits {
-    memory: 64 << 20,
-    cpu: Duration::from_millis(250),
-};
+pub const PLUGIN_LIMITS: PluginLimits = PluginLimits { memory: 64 << 20, cpu: Duration::from_millis(250) };
 /// `plugins.NAME.instances`
 pub const INSTANCES: Instances = Instances::PerBatch;
 /// `bindings.start`
@@ -46,11 +40,8 @@ pub const START: Start = Start::Earliest;
 /// `bindings.headers`
 pub const HEADERS: Headers = Headers::All;
 /// `bindings.batch`
-pub const BATCH: BatchLimits = BatchLimits {
-    max_records: size(5_000),
-    max_bytes: size(4 << 20),
-    linger: Duration::from_millis(5),
-};
+pub const BATCH: BatchLimits =
+    BatchLimits { max_records: size(5_000), max_bytes: size(4 << 20), linger: Duration::from_millis(5) };
 /// `bindings.retry`
 pub const RETRY: Retry = Retry {
     attempts: match NonZeroU32::new(5) {

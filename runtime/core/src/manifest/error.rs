@@ -80,9 +80,7 @@ impl Problem {
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let head = before.get(line_start..).unwrap_or_default();
         let tail = after.split('\n').next().unwrap_or_default().trim_end_matches('\r');
-        let meant = tail
-            .get(..tail.floor_char_boundary(span.end.saturating_sub(start)))
-            .unwrap_or_default();
+        let meant = tail.get(..tail.floor_char_boundary(span.end.saturating_sub(start))).unwrap_or_default();
         Self {
             file: file.to_owned(),
             line: before.matches('\n').count() + 1,
@@ -97,26 +95,12 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            file,
-            line,
-            column,
-            message,
-            hint,
-            source,
-            width,
-        } = self;
+        let Self { file, line, column, message, hint, source, width } = self;
         let gutter = line.to_string().len() + 1;
         writeln!(formatter, "{file}:{line}:{column}: {message}")?;
         writeln!(formatter, "{:gutter$}|", "")?;
         writeln!(formatter, "{}", format!("{line} | {source}").trim_end())?;
-        let underline = format!(
-            "{:gutter$}| {:indent$}{:^<width$} {hint}",
-            "",
-            "",
-            "",
-            indent = column - 1
-        );
+        let underline = format!("{:gutter$}| {:indent$}{:^<width$} {hint}", "", "", "", indent = column - 1);
         formatter.write_str(underline.trim_end())
     }
 }
@@ -128,10 +112,7 @@ impl Span {
 
 impl From<Range<usize>> for Span {
     fn from(range: Range<usize>) -> Self {
-        Self {
-            start: range.start,
-            end: range.end,
-        }
+        Self { start: range.start, end: range.end }
     }
 }
 

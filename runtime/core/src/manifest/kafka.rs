@@ -16,11 +16,7 @@ pub(super) fn kafka(node: Node<'_>) -> Option<Kafka> {
         .need("bootstrap-servers", "add `bootstrap-servers = [\"HOST:9092\"]`")
         .and_then(|node| bootstrap_servers(&node));
     let properties = section.or("properties", BTreeMap::new(), property::properties);
-    Some(Kafka {
-        name: name?,
-        bootstrap_servers: servers?,
-        properties: properties?,
-    })
+    Some(Kafka { name: name?, bootstrap_servers: servers?, properties: properties? })
 }
 
 /// Reads the servers. One string may hold several with commas between them, as a variable of the environment often does.

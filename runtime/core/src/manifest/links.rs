@@ -51,21 +51,13 @@ impl Links<'_> {
         let earlier = self.drafts.iter().take(index).filter_map(|draft| draft.name.as_ref());
         if earlier.into_iter().any(|earlier| earlier.resolved == name.resolved) {
             let message = format!("binding name `{}` is taken", shown(&name.shown));
-            self.report(
-                name.span,
-                message,
-                "give one of the two another `name` (default: its topic)",
-            );
+            self.report(name.span, message, "give one of the two another `name` (default: its topic)");
         }
     }
 
     fn unique_topics(&self, index: usize, draft: &Draft) {
         for topic in &draft.topics {
-            let earlier = self
-                .drafts
-                .iter()
-                .take(index)
-                .find(|earlier| reads(earlier, topic, draft.group.as_ref()));
+            let earlier = self.drafts.iter().take(index).find(|earlier| reads(earlier, topic, draft.group.as_ref()));
             if let Some(earlier) = earlier {
                 let message = format!("topic `{}` is read twice in one group", shown(&topic.shown));
                 let hint = format!("{} reads it already: give this one another `group`", called(earlier));
@@ -76,10 +68,7 @@ impl Links<'_> {
 
     /// A binding's tables are written in one transaction.
     fn one_sink(&self, draft: &Draft) {
-        let mut tables = draft
-            .targets
-            .iter()
-            .filter_map(|target| Some((target, target.sink.as_ref()?)));
+        let mut tables = draft.targets.iter().filter_map(|target| Some((target, target.sink.as_ref()?)));
         let Some((first, first_sink)) = tables.next() else {
             return;
         };
@@ -98,16 +87,9 @@ impl Links<'_> {
 
     fn no_loop(&self, draft: &Draft) {
         for topic in draft.targets.iter().filter_map(|target| target.topic.as_ref()) {
-            if let Some(reader) = self
-                .drafts
-                .iter()
-                .find(|other| reads(other, topic, draft.group.as_ref()))
-            {
+            if let Some(reader) = self.drafts.iter().find(|other| reads(other, topic, draft.group.as_ref())) {
                 let message = format!("publishing to `{}` would make a loop", shown(&topic.shown));
-                let hint = format!(
-                    "{} reads it in the same group: publish to another topic",
-                    called(reader)
-                );
+                let hint = format!("{} reads it in the same group: publish to another topic", called(reader));
                 self.report(topic.span, message, hint);
             }
         }

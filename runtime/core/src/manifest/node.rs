@@ -41,10 +41,7 @@ impl<'r> Node<'r> {
 
     /// Reports that the value is not what is expected here.
     pub(super) fn wrong_type<T>(&self, expected: &str, hint: &str) -> Option<T> {
-        self.report(
-            format!("{} is {}, expected {expected}", self.called(), self.type_name()),
-            hint,
-        );
+        self.report(format!("{} is {}, expected {expected}", self.called(), self.type_name()), hint);
         None
     }
 
@@ -70,10 +67,7 @@ impl<'r> Node<'r> {
         match parse(&text.resolved) {
             Ok(value) => Some(value),
             Err(hint) => {
-                self.report(
-                    format!("bad {what} `{}` for `{}`", shown(&text.shown), shown(self.key)),
-                    hint,
-                );
+                self.report(format!("bad {what} `{}` for `{}`", shown(&text.shown), shown(self.key)), hint);
                 None
             }
         }
@@ -151,10 +145,7 @@ impl<'r> Node<'r> {
     pub(super) fn texts(&self, is_sound: impl Fn(&Text) -> bool) -> Option<Vec<Text>> {
         let items = self.items()?;
         if items.is_empty() {
-            self.report(
-                format!("`{}` is empty", shown(self.key)),
-                "name at least one, or remove the key",
-            );
+            self.report(format!("`{}` is empty", shown(self.key)), "name at least one, or remove the key");
             return None;
         }
         let mut texts: Vec<Text> = Vec::with_capacity(items.len());
@@ -200,11 +191,7 @@ impl<'r> Node<'r> {
             self.report(format!("{} has a NUL character in it", self.called()), "");
             return None;
         }
-        Some(Text {
-            resolved,
-            shown: raw.to_string(),
-            span: self.span,
-        })
+        Some(Text { resolved, shown: raw.to_string(), span: self.span })
     }
 
     fn out_of_range<T>(&self, hint: &str) -> Option<T> {
@@ -236,13 +223,7 @@ impl<'r> Node<'r> {
 /// Makes a text of the manifest fit to stand in one line of an error.
 pub(super) fn shown(text: &str) -> String {
     text.chars()
-        .flat_map(|character| {
-            if character.is_control() {
-                escaped(character)
-            } else {
-                vec![character]
-            }
-        })
+        .flat_map(|character| if character.is_control() { escaped(character) } else { vec![character] })
         .collect()
 }
 
@@ -251,10 +232,6 @@ fn escaped(character: char) -> Vec<char> {
 }
 
 fn with_article(what: &str) -> String {
-    let article = if what.starts_with(['a', 'e', 'i', 'o', 'u', 'R']) {
-        "an"
-    } else {
-        "a"
-    };
+    let article = if what.starts_with(['a', 'e', 'i', 'o', 'u', 'R']) { "an" } else { "a" };
     format!("{article} {what}")
 }

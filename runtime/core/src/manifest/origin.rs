@@ -28,9 +28,6 @@ pub trait Environment {
 impl Origin {
     /// Makes the origin of a manifest that is called `name` and stands in `folder`.
     pub fn new(name: impl Into<String>, folder: impl Into<PathBuf>) -> Self {
-        Self {
-            name: name.into(),
-            folder: folder.into(),
-        }
+        Self { name: name.into(), folder: folder.into() }
     }
 }

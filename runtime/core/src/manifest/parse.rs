@@ -33,10 +33,7 @@ pub fn parse(text: &str, origin: &Origin, environment: &dyn Environment) -> Resu
         }
     };
     let errors = reader.into_errors();
-    debug_assert!(
-        manifest.is_some() || !errors.is_empty(),
-        "whatever is not read was reported"
-    );
+    debug_assert!(manifest.is_some() || !errors.is_empty(), "whatever is not read was reported");
     match manifest {
         Some(manifest) if errors.is_empty() => Ok(manifest),
         _ => Err(errors),
@@ -49,9 +46,7 @@ fn manifest<'r>(reader: &'r Reader<'r>, document: &'r DeTable<'r>) -> Option<Man
         return None; // What a newer version means is not ours to judge.
     }
     root.report_unknown(schema::ROOT);
-    let kafka = root
-        .need("kafka", "add a table `[kafka]` with `bootstrap-servers`")
-        .and_then(kafka::kafka);
+    let kafka = root.need("kafka", "add a table `[kafka]` with `bootstrap-servers`").and_then(kafka::kafka);
     let admin = root.or("admin", defaults::ADMIN, admin::admin);
     let shutdown_deadline = root.or("shutdown", defaults::SHUTDOWN_DEADLINE, admin::shutdown);
     let buffered_bytes = root.or("limits", defaults::BUFFERED_BYTES, admin::limits);
@@ -80,17 +75,11 @@ fn is_newer(root: &Section<'_>) -> bool {
         Some(VERSION) | None => false,
         Some(version) if version > VERSION => {
             let message = format!("manifest-version {version} is newer than what this build reads");
-            node.report(
-                message,
-                format!("this build reads version {VERSION}: use a newer forebay"),
-            );
+            node.report(message, format!("this build reads version {VERSION}: use a newer forebay"));
             true
         }
         Some(version) => {
-            node.report(
-                format!("there is no manifest-version {version}"),
-                format!("write {VERSION}"),
-            );
+            node.report(format!("there is no manifest-version {version}"), format!("write {VERSION}"));
             false
         }
     }
@@ -101,19 +90,15 @@ fn named<'r, T>(root: &Section<'r>, key: &str, read: fn(Node<'r>) -> Option<T>) 
     let Some(node) = root.get(key) else {
         return Some(BTreeMap::new());
     };
-    let read: Vec<(String, Option<T>)> = entries(root.reader, node.table()?)
-        .into_iter()
-        .map(|entry| (entry.key.to_owned(), read(entry)))
-        .collect();
+    let read: Vec<(String, Option<T>)> =
+        entries(root.reader, node.table()?).into_iter().map(|entry| (entry.key.to_owned(), read(entry))).collect();
     read.into_iter().map(|(name, value)| Some((name, value?))).collect()
 }
 
 /// Returns the names of a table of named things, those included that could not be read.
 fn names<'r>(root: &Section<'r>, key: &str) -> Vec<&'r str> {
     let table = root.get(key).and_then(|node| node.value.as_table());
-    table
-        .map(|table| entries(root.reader, table).into_iter().map(|entry| entry.key).collect())
-        .unwrap_or_default()
+    table.map(|table| entries(root.reader, table).into_iter().map(|entry| entry.key).collect()).unwrap_or_default()
 }
 
 fn bindings(root: &Section<'_>) -> Vec<Draft> {

@@ -10,9 +10,7 @@ use super::{defaults, refused, schema};
 pub(super) fn plugin(node: Node<'_>) -> Option<Plugin> {
     let label = format!("[plugins.{}", shown(node.key));
     let section = Section::open(node, format!("{label}]"), schema::PLUGIN)?;
-    let component = section
-        .need("component", "add `component = \"PATH.wasm\"`")
-        .and_then(component);
+    let component = section.need("component", "add `component = \"PATH.wasm\"`").and_then(component);
     let sha256 = section.optional("sha256", |node| node.parsed("digest", digest));
     let config = section.or("config", defaults::PLUGIN_CONFIG.to_owned(), config::object);
     let limits = section.or("limits", defaults::PLUGIN_LIMITS, |node| limits(node, &label));
@@ -30,11 +28,7 @@ pub(super) fn plugin(node: Node<'_>) -> Option<Plugin> {
 fn component(node: Node<'_>) -> Option<Component> {
     let text = node.text()?;
     if text.resolved.starts_with("builtin:") {
-        return refused::value(
-            &node,
-            "components that come with forebay",
-            "write the path of a component's file",
-        );
+        return refused::value(&node, "components that come with forebay", "write the path of a component's file");
     }
     Some(Component::File(node.reader.folder().join(text.resolved)))
 }
@@ -51,10 +45,7 @@ fn limits(node: Node<'_>, parent: &str) -> Option<PluginLimits> {
     let section = Section::open(node, format!("{parent}.limits]"), schema::PLUGIN_LIMITS)?;
     let memory = section.or("memory", defaults::PLUGIN_LIMITS.memory, Node::size);
     let cpu = section.or("cpu", defaults::PLUGIN_LIMITS.cpu, Node::positive_duration);
-    Some(PluginLimits {
-        memory: memory?,
-        cpu: cpu?,
-    })
+    Some(PluginLimits { memory: memory?, cpu: cpu? })
 }
 
 fn instances(node: Node<'_>, parent: &str) -> Option<Instances> {

@@ -10,23 +10,9 @@ use super::section::entries;
 use super::settings::Secret;
 use super::suggest;
 
-const PREFIXES: &[&str] = &[
-    "security.",
-    "sasl.",
-    "ssl.",
-    "client.",
-    "fetch.",
-    "socket.",
-    "reconnect.",
-    "metadata.",
-    "compression.",
-];
-const NAMES: &[&str] = &[
-    "session.timeout.ms",
-    "heartbeat.interval.ms",
-    "max.poll.interval.ms",
-    "message.max.bytes",
-];
+const PREFIXES: &[&str] =
+    &["security.", "sasl.", "ssl.", "client.", "fetch.", "socket.", "reconnect.", "metadata.", "compression."];
+const NAMES: &[&str] = &["session.timeout.ms", "heartbeat.interval.ms", "max.poll.interval.ms", "message.max.bytes"];
 const ALLOWED: &str = "allowed are `security.*`, `sasl.*`, `ssl.*`, `client.*`, `session.timeout.ms`, \
     `heartbeat.interval.ms`, `max.poll.interval.ms`, `fetch.*`, `socket.*`, `reconnect.*`, `metadata.*`, \
     `message.max.bytes`, `compression.*`";
@@ -76,9 +62,7 @@ pub(super) fn properties(node: Node<'_>) -> Option<BTreeMap<String, Secret>> {
             properties = None;
             continue;
         };
-        let earlier = properties
-            .as_mut()
-            .and_then(|properties| properties.insert(name.clone(), Secret::new(value)));
+        let earlier = properties.as_mut().and_then(|properties| properties.insert(name.clone(), Secret::new(value)));
         if earlier.is_some() {
             let message = format!("property `{}` is given twice", shown(&name));
             node.reader.report(node.key_span, message, "remove one of them");
@@ -114,10 +98,7 @@ fn property(name: &str, node: &Node<'_>) -> Option<String> {
     };
     if name == "ssl.endpoint.identification.algorithm" && !value.eq_ignore_ascii_case("https") {
         let message = format!("property `{name}` may not turn off the check that a broker is who it says");
-        node.report(
-            message,
-            "remove it, or write `https`; name the authority by `ssl.ca.location`",
-        );
+        node.report(message, "remove it, or write `https`; name the authority by `ssl.ca.location`");
         return None;
     }
     Some(value)

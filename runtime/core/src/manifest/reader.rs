@@ -17,12 +17,7 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(text: &'a str, origin: &'a Origin, environment: &'a dyn Environment) -> Self {
-        Self {
-            text,
-            origin,
-            environment,
-            problems: RefCell::default(),
-        }
+        Self { text, origin, environment, problems: RefCell::default() }
     }
 
     /// Notes that what stands at `span` is wrong. Neither text may hold what a reference resolved to.
@@ -61,10 +56,7 @@ impl<'a> Reader<'a> {
     fn find(&self, text: &str, within: Span) -> Span {
         let raw = self.text.get(within.start..within.end).unwrap_or_default();
         match raw.find(text) {
-            Some(at) => Span {
-                start: within.start + at,
-                end: within.start + at + text.len(),
-            },
+            Some(at) => Span { start: within.start + at, end: within.start + at + text.len() },
             None => within,
         }
     }

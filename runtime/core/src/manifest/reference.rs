@@ -46,11 +46,7 @@ pub(super) fn resolve(text: &str, folder: &Path, environment: &dyn Environment) 
         rest = after;
     }
     resolved.push_str(rest);
-    if unresolved.is_empty() {
-        Ok(resolved)
-    } else {
-        Err(unresolved)
-    }
+    if unresolved.is_empty() { Ok(resolved) } else { Err(unresolved) }
 }
 
 fn look_up(inside: &str, folder: &Path, environment: &dyn Environment) -> Result<String, Unresolved> {
@@ -119,10 +115,7 @@ mod tests {
     #[test]
     fn puts_in_each_reference_once() {
         assert_eq!(resolved("x${env:A}y"), Ok("x${env:B}y".to_owned()));
-        assert_eq!(
-            resolved("${file:token}:${file:/etc/forebay/token}"),
-            Ok("s3cret:s3cret".to_owned())
-        );
+        assert_eq!(resolved("${file:token}:${file:/etc/forebay/token}"), Ok("s3cret:s3cret".to_owned()));
         assert_eq!(resolved("$${env:A} costs $5"), Ok("${env:A} costs $5".to_owned()));
     }
 
@@ -130,9 +123,6 @@ mod tests {
     fn names_every_reference_that_is_missing() {
         let missing = resolved("${env:B} ${file:no} ${vault:x} ${env:} ${open").unwrap_err();
         let references: Vec<_> = missing.iter().map(|problem| problem.reference.as_str()).collect();
-        assert_eq!(
-            references,
-            ["${env:B}", "${file:no}", "${vault:x}", "${env:}", "${open"]
-        );
+        assert_eq!(references, ["${env:B}", "${file:no}", "${vault:x}", "${env:}", "${open"]);
     }
 }

@@ -33,12 +33,8 @@ pub(super) fn alerts(node: Node<'_>) -> Option<()> {
         let Some(section) = Section::open(node, "[bindings.alerts]", schema::ALERTS) else {
             return;
         };
-        section.optional("lag", |node| {
-            node.items()?
-                .into_iter()
-                .map(Node::positive_duration)
-                .collect::<Option<Vec<_>>>()
-        });
+        section
+            .optional("lag", |node| node.items()?.into_iter().map(Node::positive_duration).collect::<Option<Vec<_>>>());
         section.optional("retention-left", Node::positive_duration);
         section.optional("stuck", Node::positive_duration);
     })
@@ -46,13 +42,9 @@ pub(super) fn alerts(node: Node<'_>) -> Option<()> {
 
 /// `dead-letter.pause-above`
 pub(super) fn pause_above(node: Node<'_>) -> Option<()> {
-    refuse_key(
-        node,
-        "this build does not pause a binding for its share of dead letters",
-        |node| {
-            node.parsed("share", units::share);
-        },
-    )
+    refuse_key(node, "this build does not pause a binding for its share of dead letters", |node| {
+        node.parsed("share", units::share);
+    })
 }
 
 /// Refuses a key, unless what is under it has an error of its own to be mended first.
@@ -60,11 +52,7 @@ fn refuse_key<'r>(node: Node<'r>, why: &str, read: impl FnOnce(Node<'r>)) -> Opt
     let before = node.reader.problem_count();
     read(node);
     if node.reader.problem_count() == before {
-        node.reader.report(
-            node.key_span,
-            format!("not built yet: `{}`: {why}", node.key),
-            "remove the key",
-        );
+        node.reader.report(node.key_span, format!("not built yet: `{}`: {why}", node.key), "remove the key");
     }
     None
 }

@@ -3,16 +3,8 @@
 /// A table and its keys.
 pub(super) type Keys = &'static [&'static str];
 
-pub(super) const ROOT: Keys = &[
-    "manifest-version",
-    "kafka",
-    "admin",
-    "shutdown",
-    "limits",
-    "sinks",
-    "plugins",
-    "bindings",
-];
+pub(super) const ROOT: Keys =
+    &["manifest-version", "kafka", "admin", "shutdown", "limits", "sinks", "plugins", "bindings"];
 pub(super) const KAFKA: Keys = &["name", "bootstrap-servers", "properties"];
 pub(super) const ADMIN: Keys = &["listen", "token"];
 pub(super) const SHUTDOWN: Keys = &["deadline"];
@@ -43,16 +35,7 @@ pub(super) const DEAD_LETTER: Keys = &["topic", "create", "pause-above"];
 pub(super) const RATE: Keys = &["max", "scope", "catch-up"];
 pub(super) const CATCH_UP: Keys = &["target-latency"];
 pub(super) const ALERTS: Keys = &["lag", "retention-left", "stuck"];
-pub(super) const TARGET: Keys = &[
-    "sink",
-    "table",
-    "key",
-    "columns",
-    "on-conflict",
-    "missing",
-    "fold",
-    "topic",
-];
+pub(super) const TARGET: Keys = &["sink", "table", "key", "columns", "on-conflict", "missing", "fold", "topic"];
 
 /// All of them, so that a test can hold the documentation against them.
 #[cfg(test)]

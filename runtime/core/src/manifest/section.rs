@@ -22,22 +22,12 @@ pub(super) struct Section<'r> {
 impl<'r> Section<'r> {
     /// Opens the whole document.
     pub(super) fn root(reader: &'r Reader<'r>, table: &'r DeTable<'r>) -> Self {
-        Self {
-            reader,
-            span: Span::START,
-            label: "the manifest".to_owned(),
-            table,
-        }
+        Self { reader, span: Span::START, label: "the manifest".to_owned(), table }
     }
 
     /// Opens a table and reports the keys that it may not have.
     pub(super) fn open(node: Node<'r>, label: impl Into<String>, keys: Keys) -> Option<Self> {
-        let section = Self {
-            reader: node.reader,
-            span: node.span,
-            label: label.into(),
-            table: node.table()?,
-        };
+        let section = Self { reader: node.reader, span: node.span, label: label.into(), table: node.table()? };
         section.report_unknown(keys);
         Some(section)
     }
@@ -45,8 +35,7 @@ impl<'r> Section<'r> {
     pub(super) fn report_unknown(&self, keys: Keys) {
         for node in self.entries().into_iter().filter(|node| !keys.contains(&node.key)) {
             let message = format!("unknown key `{}` in {}", shown(node.key), self.label);
-            self.reader
-                .report(node.key_span, message, suggest::hint(node.key, keys, "known keys"));
+            self.reader.report(node.key_span, message, suggest::hint(node.key, keys, "known keys"));
         }
     }
 
@@ -64,8 +53,7 @@ impl<'r> Section<'r> {
     pub(super) fn need(&self, key: &str, hint: &str) -> Option<Node<'r>> {
         let node = self.get(key);
         if node.is_none() {
-            self.reader
-                .report(self.span, format!("missing key `{key}` in {}", self.label), hint);
+            self.reader.report(self.span, format!("missing key `{key}` in {}", self.label), hint);
         }
         node
     }

@@ -301,14 +301,7 @@ impl fmt::Debug for Secret {
 /// The config is hidden: `${env:…}` and `${file:…}` may have put a secret into it.
 impl fmt::Debug for Plugin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            name,
-            component,
-            sha256,
-            config: _,
-            limits,
-            instances,
-        } = self;
+        let Self { name, component, sha256, config: _, limits, instances } = self;
         formatter
             .debug_struct("Plugin")
             .field("name", name)

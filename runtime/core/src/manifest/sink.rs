@@ -9,9 +9,7 @@ pub(super) fn sink(node: Node<'_>) -> Option<Sink> {
     let label = format!("[sinks.{}", shown(node.key));
     let section = Section::open(node, format!("{label}]"), schema::SINK)?;
     let kind = section.need("kind", "add `kind = \"postgres\"`").and_then(kind);
-    let url = section
-        .need("url", "add `url = \"${env:DATABASE_URL}\"`")
-        .and_then(|node| node.string());
+    let url = section.need("url", "add `url = \"${env:DATABASE_URL}\"`").and_then(|node| node.string());
     let pool_size = section.or("pool-size", defaults::POOL_SIZE, Node::count);
     let timeouts = section.or("timeouts", defaults::TIMEOUTS, |node| timeouts(node, &label));
     Some(Sink {
@@ -45,10 +43,5 @@ fn timeouts(node: Node<'_>, parent: &str) -> Option<Timeouts> {
     let statement = section.or("statement", defaults::TIMEOUTS.statement, Node::positive_duration);
     let lock = section.or("lock", defaults::TIMEOUTS.lock, Node::positive_duration);
     let idle = section.or("idle", defaults::TIMEOUTS.idle, Node::positive_duration);
-    Some(Timeouts {
-        connect: connect?,
-        statement: statement?,
-        lock: lock?,
-        idle: idle?,
-    })
+    Some(Timeouts { connect: connect?, statement: statement?, lock: lock?, idle: idle? })
 }

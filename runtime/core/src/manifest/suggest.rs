@@ -25,11 +25,7 @@ pub(super) fn hint(given: &str, known: &[&str], what: &str) -> String {
 
 /// Returns the names in backquotes with commas between them.
 pub(super) fn quoted_list(names: &[&str]) -> String {
-    names
-        .iter()
-        .map(|name| format!("`{name}`"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// Counts the insertions, deletions, replacements and swaps of neighbours that lead from one text to the other.

@@ -20,12 +20,7 @@ pub(super) struct TargetDraft {
 }
 
 pub(super) fn target(node: Node<'_>) -> TargetDraft {
-    let mut draft = TargetDraft {
-        name: node.key.to_owned(),
-        sink: None,
-        topic: None,
-        target: None,
-    };
+    let mut draft = TargetDraft { name: node.key.to_owned(), sink: None, topic: None, target: None };
     let label = format!("[bindings.targets.{}]", shown(node.key));
     let Some(section) = Section::open(node, label, schema::TARGET) else {
         return draft;
@@ -51,11 +46,7 @@ fn publish(section: &Section<'_>, draft: &mut TargetDraft) -> Option<TargetKind>
         .collect();
     for entry in &foreign {
         let message = format!("`{}` does not go with `topic` in {}", entry.key, section.label);
-        section.reader.report(
-            entry.key_span,
-            message,
-            "a target is a table or a topic: make two of it",
-        );
+        section.reader.report(entry.key_span, message, "a target is a table or a topic: make two of it");
     }
     draft.topic = section.get("topic").and_then(|node| topic_name(&node));
     let topic = draft.topic.as_ref()?.resolved.clone();
@@ -63,12 +54,8 @@ fn publish(section: &Section<'_>, draft: &mut TargetDraft) -> Option<TargetKind>
 }
 
 fn table(section: &Section<'_>, draft: &mut TargetDraft) -> Option<TargetKind> {
-    draft.sink = section
-        .need("sink", "add `sink = \"NAME\"`: one of [sinks]")
-        .and_then(|node| node.text());
-    let name = section
-        .need("table", "add `table = \"SCHEMA.TABLE\"`")
-        .and_then(|node| table_name(&node));
+    draft.sink = section.need("sink", "add `sink = \"NAME\"`: one of [sinks]").and_then(|node| node.text());
+    let name = section.need("table", "add `table = \"SCHEMA.TABLE\"`").and_then(|node| table_name(&node));
     let columns = section.optional("columns", |node| node.strings());
     let allowed = columns.as_ref().and_then(|columns| columns.as_deref());
     let key = section.or("key", Vec::new(), |node| key(&node, allowed));
@@ -76,9 +63,8 @@ fn table(section: &Section<'_>, draft: &mut TargetDraft) -> Option<TargetKind> {
     let missing = section.or("missing", defaults::MISSING, |node| {
         node.choice(&[("ignore", Missing::Ignore), ("reject", Missing::Reject)])
     });
-    let fold = section.or("fold", defaults::FOLD, |node| {
-        node.choice(&[("auto", Fold::Auto), ("always", Fold::Always)])
-    });
+    let fold =
+        section.or("fold", defaults::FOLD, |node| node.choice(&[("auto", Fold::Auto), ("always", Fold::Always)]));
     let (schema, table) = name?;
     Some(TargetKind::Table(Table {
         sink: draft.sink.as_ref()?.resolved.clone(),
@@ -123,10 +109,7 @@ fn on_conflict(node: &Node<'_>, allowed: Option<&[String]>) -> Option<OnConflict
         return node.wrong_type("a string", &format!("one of {}", suggest::quoted_list(&words)));
     }
     let text = node.text()?;
-    let column = text
-        .resolved
-        .strip_prefix("newest(")
-        .and_then(|rest| rest.strip_suffix(')'));
+    let column = text.resolved.strip_prefix("newest(").and_then(|rest| rest.strip_suffix(')'));
     match (text.resolved.as_str(), column) {
         ("overwrite", _) => Some(OnConflict::Overwrite),
         ("keep", _) => Some(OnConflict::Keep),
@@ -143,11 +126,7 @@ fn is_allowed(node: &Node<'_>, text: &Text, column: &str, allowed: Option<&[Stri
     let is_allowed = allowed.is_none_or(|columns| columns.iter().any(|allowed| allowed == column));
     if !is_allowed {
         let message = format!("`{}` of `{}` is not in `columns`", shown(&text.shown), node.key);
-        node.reader.report(
-            text.span,
-            message,
-            "add the column to `columns`: handlers may name only those",
-        );
+        node.reader.report(text.span, message, "add the column to `columns`: handlers may name only those");
     }
     is_allowed
 }

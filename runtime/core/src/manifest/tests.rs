@@ -82,10 +82,7 @@ fn the_default_manifest_has_every_key() {
     ];
     for key in schema::TABLES.iter().copied().flatten() {
         if commented.contains(key) {
-            assert!(
-                DEFAULT_MANIFEST.contains(&format!("{key} = ")),
-                "`{key}` is not documented"
-            );
+            assert!(DEFAULT_MANIFEST.contains(&format!("{key} = ")), "`{key}` is not documented");
         } else {
             assert!(given.contains(*key), "`{key}` does not show its default");
         }
@@ -98,10 +95,7 @@ fn collect_keys(table: &DeTable<'_>, keys: &mut BTreeSet<String>) {
         match value.get_ref() {
             DeValue::Table(table) => collect_keys(table, keys),
             DeValue::Array(array) => {
-                array
-                    .iter()
-                    .filter_map(|item| item.get_ref().as_table())
-                    .for_each(|table| collect_keys(table, keys));
+                array.iter().filter_map(|item| item.get_ref().as_table()).for_each(|table| collect_keys(table, keys));
             }
             _ => {}
         }
@@ -110,19 +104,10 @@ fn collect_keys(table: &DeTable<'_>, keys: &mut BTreeSet<String>) {
 
 #[test]
 fn puts_secrets_where_they_belong_and_hides_them() {
-    let manifest = read(&SHORTEST.replace(
-        "[sinks.warehouse]",
-        "admin.token = \"${file:token}\"\n[sinks.warehouse]",
-    ));
+    let manifest = read(&SHORTEST.replace("[sinks.warehouse]", "admin.token = \"${file:token}\"\n[sinks.warehouse]"));
     let manifest = manifest.unwrap();
-    assert_eq!(
-        manifest.sinks["warehouse"].url.expose(),
-        "postgres://forebay:hunter2@db/orders"
-    );
-    assert_eq!(
-        manifest.admin.token.as_ref().map(|token| token.expose()),
-        Some("s3cret")
-    );
+    assert_eq!(manifest.sinks["warehouse"].url.expose(), "postgres://forebay:hunter2@db/orders");
+    assert_eq!(manifest.admin.token.as_ref().map(|token| token.expose()), Some("s3cret"));
     let printed = format!("{manifest:?}");
     assert!(!printed.contains("hunter2") && !printed.contains("s3cret"), "{printed}");
 }
@@ -152,28 +137,16 @@ config.table = { "dotted.key" = [{ a = "é" }] }
 fn keeps_the_manifests_order_of_targets() {
     let targets = "zebra = { topic = \"z\" }\nanna.topic = \"a\"\nmike = { topic = \"m\" }\n";
     let manifest = read(&format!("{SHORTEST}{targets}[bindings.targets.carl]\ntopic = \"c\"")).unwrap();
-    let names: Vec<_> = manifest.bindings[0]
-        .targets
-        .iter()
-        .map(|target| target.name.as_str())
-        .collect();
+    let names: Vec<_> = manifest.bindings[0].targets.iter().map(|target| target.name.as_str()).collect();
     assert_eq!(names, ["orders", "shipped", "zebra", "anna", "mike", "carl"]);
 }
 
 #[test]
 fn resolves_a_component_against_the_manifests_folder() {
     let manifest = read(SHORTEST).unwrap();
-    assert_eq!(
-        manifest.plugins["orders"].component,
-        Component::File("/etc/forebay/plugins/orders.wasm".into())
-    );
-    let TargetKind::Table(table) = &manifest.bindings[0].targets[0].kind else {
-        panic!("orders is a table")
-    };
-    assert_eq!(
-        (table.schema.as_deref(), table.table.as_str()),
-        (Some("public"), "orders")
-    );
+    assert_eq!(manifest.plugins["orders"].component, Component::File("/etc/forebay/plugins/orders.wasm".into()));
+    let TargetKind::Table(table) = &manifest.bindings[0].targets[0].kind else { panic!("orders is a table") };
+    assert_eq!((table.schema.as_deref(), table.table.as_str()), (Some("public"), "orders"));
 }
 
 #[test]
@@ -265,11 +238,7 @@ fn check(text: &str) {
     if let Err(errors) = read(text) {
         assert!(!errors.is_empty());
         let lines = text.split('\n').count();
-        assert!(
-            errors
-                .iter()
-                .all(|problem| (1..=lines).contains(&problem.line) && problem.column >= 1)
-        );
+        assert!(errors.iter().all(|problem| (1..=lines).contains(&problem.line) && problem.column >= 1));
         let shown = errors.to_string();
         assert!(!shown.contains("hunter2") && !shown.contains("s3cret"), "{shown}");
     }

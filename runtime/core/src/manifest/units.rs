@@ -25,9 +25,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
         "d" => seconds(86_400),
         _ => return Err(DURATION_HINT),
     };
-    duration
-        .filter(|duration| *duration <= DURATION_MAX)
-        .ok_or("the most is `36500d`")
+    duration.filter(|duration| *duration <= DURATION_MAX).ok_or("the most is `36500d`")
 }
 
 /// Parses a duration that may not be zero.
@@ -83,10 +81,7 @@ pub(super) fn share(text: &str) -> Result<(u8, Duration), &'static str> {
         Some((number, "")) => u8::try_from(number).ok().filter(|percent| (1..=100).contains(percent)),
         _ => return Err(SHARE_HINT),
     };
-    Ok((
-        percent.ok_or("a share lies between 1% and 100%")?,
-        positive_duration(window)?,
-    ))
+    Ok((percent.ok_or("a share lies between 1% and 100%")?, positive_duration(window)?))
 }
 
 /// Splits off the decimal number a text begins with.
@@ -112,27 +107,12 @@ mod tests {
         assert_eq!(size("1MiB"), Ok(1_048_576));
         assert_eq!(rate("1000/s").map(NonZeroU64::get), Ok(1_000));
         assert_eq!(share("50% of 1m"), Ok((50, Duration::from_secs(60))));
-        assert_eq!(
-            duration_range("200ms..30s"),
-            Ok((Duration::from_millis(200), Duration::from_secs(30)))
-        );
+        assert_eq!(duration_range("200ms..30s"), Ok((Duration::from_millis(200), Duration::from_secs(30))));
     }
 
     #[test]
     fn refuses_what_is_nearly_right() {
-        for text in [
-            "",
-            "5",
-            "s",
-            "5 s",
-            "-5s",
-            "+5s",
-            "1.5s",
-            "5S",
-            "5us",
-            "99999999999999999999s",
-            "36501d",
-        ] {
+        for text in ["", "5", "s", "5 s", "-5s", "+5s", "1.5s", "5S", "5us", "99999999999999999999s", "36501d"] {
             assert!(duration(text).is_err(), "{text}");
         }
         for text in ["", "5", "0B", "1MB", "1mib", "99999999999GiB", "18446744073709551615B"] {

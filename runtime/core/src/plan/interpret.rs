@@ -47,7 +47,8 @@ impl Tables {
             let Some((op, row)) = row_of(effect) else { continue };
             let Some(index) = targets.index(&row.target) else { continue };
             let Some(table) = targets.table(index) else { continue };
-            let named = row.columns.iter().filter_map(|column| Some((table.column(&column.name)?, column.value.clone())));
+            let named =
+                row.columns.iter().filter_map(|column| Some((table.column(&column.name)?, column.value.clone())));
             after.row(index, table, op, named.collect())?;
         }
         *self = after;

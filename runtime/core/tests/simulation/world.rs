@@ -39,7 +39,8 @@ pub struct World {
 
 impl World {
     pub fn new(seed: u64, sabotage: Sabotage) -> Self {
-        let authority = if seed % 4 == 3 && sabotage != Sabotage::NoFence { Authority::Group } else { Authority::Ledger };
+        let authority =
+            if seed % 4 == 3 && sabotage != Sabotage::NoFence { Authority::Group } else { Authority::Ledger };
         let mut database = Database::default();
         database.has_no_fence = sabotage == Sabotage::NoFence;
         Self {
@@ -71,7 +72,8 @@ impl World {
                 return self.check_end();
             }
         }
-        let statuses: Vec<_> = self.processes.iter().flat_map(|process| &process.lanes).map(|shell| shell.lane.status()).collect();
+        let statuses: Vec<_> =
+            self.processes.iter().flat_map(|process| &process.lanes).map(|shell| shell.lane.status()).collect();
         Err(format!("not done long after everything healed: {statuses:?}"))
     }
 
@@ -235,7 +237,8 @@ impl World {
         (self.is_healed, self.is_mended, self.database.has_parents) = (true, true, true);
         for process in 0..self.processes.len() {
             self.processes[process].is_frozen = false;
-            let theirs: Vec<usize> = (0..PARTITIONS).filter(|partition| self.owners[*partition] != Some(process)).collect();
+            let theirs: Vec<usize> =
+                (0..PARTITIONS).filter(|partition| self.owners[*partition] != Some(process)).collect();
             theirs.into_iter().for_each(|partition| self.revoke(process, partition));
         }
         for partition in 0..PARTITIONS {
@@ -259,7 +262,10 @@ impl World {
             self.checked[partition] = row.applied.len();
             let Some(committed) = self.broker.group[partition] else { continue };
             if is_ledger && row.ledger.is_none_or(|(position, _)| committed > position) {
-                return Err(format!("partition {partition}: the group is at {committed}, the ledger at {:?}", row.ledger));
+                return Err(format!(
+                    "partition {partition}: the group is at {committed}, the ledger at {:?}",
+                    row.ledger
+                ));
             }
             let below = self.broker.logs[partition].partition_point(|offset| *offset < committed);
             let last = self.broker.logs[partition][..below].iter().rev().take(50);
@@ -281,15 +287,20 @@ impl World {
 
     fn check_end(&self) -> Result<(), String> {
         for (partition, row) in self.database.rows.iter().enumerate() {
-            let lost: Vec<i64> =
-                self.broker.logs[partition].iter().copied().filter(|offset| !row.terminal.contains_key(offset)).collect();
+            let lost: Vec<i64> = self.broker.logs[partition]
+                .iter()
+                .copied()
+                .filter(|offset| !row.terminal.contains_key(offset))
+                .collect();
             if !lost.is_empty() {
                 return Err(format!("partition {partition}: lost {lost:?}"));
             }
             // Without a ledger, what an older plugin decided and a crash forgot is decided anew by the mended one.
-            let is_final = |offset: i64| self.settings.authority == Authority::Ledger || kind(partition, offset) != Kind::Alike;
+            let is_final =
+                |offset: i64| self.settings.authority == Authority::Ledger || kind(partition, offset) != Kind::Alike;
             let decided = row.decided.iter().filter(|(_, offset)| is_final(**offset));
-            let unsent: Vec<&String> = decided.map(|(id, _)| id).filter(|id| !self.broker.sent.contains_key(*id)).collect();
+            let unsent: Vec<&String> =
+                decided.map(|(id, _)| id).filter(|id| !self.broker.sent.contains_key(*id)).collect();
             if !unsent.is_empty() {
                 return Err(format!("partition {partition}: decided and never sent: {unsent:?}"));
             }
@@ -307,7 +318,8 @@ impl World {
                 }
             }
         }
-        let invented = self.broker.sent.keys().find(|id| !self.database.rows.iter().any(|row| row.decided.contains_key(*id)));
+        let invented =
+            self.broker.sent.keys().find(|id| !self.database.rows.iter().any(|row| row.decided.contains_key(*id)));
         invented.map_or(Ok(()), |id| Err(format!("{id} was sent and never decided")))
     }
 }

@@ -18,15 +18,8 @@ const NO_ANSWER: i32 = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__TIMED_OUT as
 /// The id that stands for none.
 const ZERO_ID: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 
-/// What the cluster says about a topic.
-#[derive(Debug, Clone)]
-pub(crate) struct Description {
-    pub(crate) partitions: usize,
-    pub(crate) id: Option<String>,
-}
-
-/// Asks for a topic's partitions and id.
-pub(crate) fn describe(client: &Arc<Client>, topic: &str, timeout_ms: i32) -> Result<Description, Failure> {
+/// Asks for a topic's id; old brokers have none.
+pub(crate) fn topic_id(client: &Arc<Client>, topic: &str, timeout_ms: i32) -> Result<Option<String>, Failure> {
     let name = CString::new(topic).map_err(|_| (0, NUL_BYTE.to_owned()))?;
     let ask = |options, queue: &Queue| {
         let mut names = [name.as_ptr()];
@@ -54,15 +47,65 @@ pub(crate) fn describe(client: &Arc<Client>, topic: &str, timeout_ms: i32) -> Re
         if !error.is_null() && sys::rd_kafka_error_code(error) as i32 != 0 {
             return Err((sys::rd_kafka_error_code(error) as i32, owned(sys::rd_kafka_error_string(error))));
         }
-        sys::rd_kafka_TopicDescription_partitions(description, &raw mut length);
         let id = sys::rd_kafka_TopicDescription_topic_id(description);
         let id = (!id.is_null()).then(|| owned(sys::rd_kafka_Uuid_base64str(id)));
-        let id = id.filter(|id| !id.is_empty() && id != ZERO_ID);
-        Ok(Description { partitions: length, id })
+        Ok(id.filter(|id| !id.is_empty() && id != ZERO_ID))
     }
 }
 
 impl Client {
+    /// Asks for the number of a topic's partitions, which every broker knows.
+    pub(crate) fn partition_count(&self, topic: &str, timeout_ms: i32) -> Result<usize, Failure> {
+        let name = CString::new(topic).map_err(|_| (0, NUL_BYTE.to_owned()))?;
+        let mut metadata = ptr::null();
+        // SAFETY: the topic's handle and the metadata are ours until they are given back below.
+        unsafe {
+            let handle = sys::rd_kafka_topic_new(self.ptr(), name.as_ptr(), ptr::null_mut());
+            if handle.is_null() {
+                return Err((0, format!("`{topic}` cannot be a topic's name")));
+            }
+            let code = sys::rd_kafka_metadata(self.ptr(), 0, handle, &raw mut metadata, timeout_ms) as i32;
+            sys::rd_kafka_topic_destroy(handle);
+            if code != 0 {
+                return Err((code, super::describe_code(code).text));
+            }
+            let found = (*metadata).topics;
+            let found = if (*metadata).topic_cnt > 0 && !found.is_null() {
+                let code = (&raw const (*found).err).cast::<i32>().read();
+                Some((code, usize::try_from((*found).partition_cnt).unwrap_or(0)))
+            } else {
+                None
+            };
+            sys::rd_kafka_metadata_destroy(metadata);
+            match found {
+                Some((0, count)) => Ok(count),
+                Some((code, _)) => Err((code, super::describe_code(code).text)),
+                None => Err((NO_ANSWER, "the cluster's answer names no topic".to_owned())),
+            }
+        }
+    }
+
+    /// Returns whether the cluster's controller, which answers the questions below, is one of its brokers. The
+    /// in-process cluster names one that is not.
+    pub(crate) fn has_controller(&self, timeout_ms: i32) -> Result<bool, Failure> {
+        let mut metadata = ptr::null();
+        // SAFETY: the metadata is ours until it is given back; `broker_cnt` brokers stand at `brokers`.
+        unsafe {
+            let controller = sys::rd_kafka_controllerid(self.ptr(), timeout_ms);
+            if controller < 0 {
+                return Err((NO_ANSWER, "the cluster names no controller yet".to_owned()));
+            }
+            let code = sys::rd_kafka_metadata(self.ptr(), 0, ptr::null_mut(), &raw mut metadata, timeout_ms) as i32;
+            if code != 0 {
+                return Err((code, super::describe_code(code).text));
+            }
+            let length = usize::try_from((*metadata).broker_cnt).unwrap_or(0);
+            let is_broker = (0..length).any(|index| (*(*metadata).brokers.add(index)).id == controller);
+            sys::rd_kafka_metadata_destroy(metadata);
+            Ok(is_broker)
+        }
+    }
+
     /// Asks for a topic's settings, by name and value.
     pub(crate) fn topic_settings(
         self: &Arc<Self>,

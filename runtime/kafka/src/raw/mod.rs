@@ -14,7 +14,7 @@ mod message;
 mod mock;
 mod produce;
 
-pub(crate) use admin::describe;
+pub(crate) use admin::topic_id;
 pub(crate) use client::{Client, Role};
 pub(crate) use code::describe_code;
 pub(crate) use consumer::{Assignment, Protocol};

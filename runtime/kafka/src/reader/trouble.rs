@@ -78,6 +78,15 @@ impl Reader {
 
     /// Starts partitions again that are silent although their logs go on.
     pub(super) fn watch(&mut self, now: Instant) {
+        if let Some(since) = self.down_since {
+            // An idle partition gets neither records nor another end; its bounds are asked for all the same.
+            let is_back = |intake: &super::intake::Intake| {
+                self.watermarks.get(&intake.at).is_some_and(|known| known.at > since + FRESH / 10)
+            };
+            if self.intakes.iter().any(is_back) {
+                self.recover();
+            }
+        }
         for index in 0..self.intakes.len() {
             let Some(intake) = self.intakes.get_mut(index) else { continue };
             if intake.is_paused || intake.is_stopped || now.duration_since(intake.last_sign) < SILENCE_MAX {
@@ -98,14 +107,16 @@ impl Reader {
 
     /// Takes an error of no partition of ours.
     fn on_client_error(&mut self, code: Code, text: &str) {
-        let error = Error::of("reach kafka", code.0, text);
+        let error = Error::of("consume", code.0, text);
         let is_down = code == Code::ALL_BROKERS_DOWN || matches!(error.kind(), Kind::Configuration);
         // Single connections break and come back all the time; what matters shows as all brokers being down.
         if !is_down && verdict(code) == Verdict::Unavailable {
             tracing::debug!(%error, "a kafka connection has trouble");
             return;
         }
-        self.is_down |= code == Code::ALL_BROKERS_DOWN;
+        if code == Code::ALL_BROKERS_DOWN {
+            self.down_since.get_or_insert_with(Instant::now);
+        }
         self.tell(error);
     }
 
@@ -123,7 +134,7 @@ impl Reader {
 
     /// Notes that the cluster answers.
     pub(super) fn recover(&mut self) {
-        if std::mem::take(&mut self.is_down) {
+        if self.down_since.take().is_some() {
             self.told.clear();
             tracing::info!("kafka answers again");
             self.outbox.put(GroupEvent::Recovered);

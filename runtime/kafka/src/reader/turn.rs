@@ -48,8 +48,8 @@ pub(crate) struct Reader {
     pub(super) assignments: u64,
     pub(super) is_stopping: bool,
     is_full: bool,
-    /// Whether every broker is out of reach.
-    pub(super) is_down: bool,
+    /// Since when every broker is out of reach.
+    pub(super) down_since: Option<Instant>,
     /// What the owner has been told lately.
     pub(super) told: Vec<(Error, Instant)>,
     /// Partitions whose beginning could not be looked up, with the time to try again. At most one per partition.
@@ -83,7 +83,7 @@ impl Reader {
             assignments: 0,
             is_stopping: false,
             is_full: false,
-            is_down: false,
+            down_since: None,
             told: Vec::new(),
             lost_beginnings: Vec::new(),
             close: None,
@@ -168,7 +168,7 @@ impl Reader {
         if self.is_stopping {
             return;
         }
-        if self.is_down {
+        if self.down_since.is_some() {
             self.recover();
         }
         // A record of a partition that is not ours any more: the client drops those itself; nothing is lost.

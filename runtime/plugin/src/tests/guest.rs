@@ -34,11 +34,7 @@ struct Checked;
 impl Folder {
     pub(super) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "forebay-plugin-{}-{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
+        let name = format!("forebay-plugin-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
         fs::create_dir_all(&path).unwrap();
         Self(path)
@@ -65,19 +61,12 @@ impl Rig {
         let mut settings = settings(&folder.write("guest.wasm", &handler()));
         change(&mut settings);
         let plugin = host.load(&settings).unwrap();
-        Self {
-            host,
-            plugin,
-            _folder: folder,
-        }
+        Self { host, plugin, _folder: folder }
     }
 
     /// Runs one batch with these values.
     pub(super) async fn run(&self, values: &[&str]) -> Vec<Handled> {
-        self.host
-            .handle(&self.plugin, job(values, 0..values.len()))
-            .await
-            .unwrap()
+        self.host.handle(&self.plugin, job(values, 0..values.len())).await.unwrap()
     }
 }
 
@@ -87,22 +76,13 @@ impl Check for Checked {
             return Ok(());
         }
         let text = |text: &str| text.to_owned();
-        Err(Fault {
-            class: Class::Contract,
-            code: text("type"),
-            message: text("no such type"),
-            site: text("column"),
-        })
+        Err(Fault { class: Class::Contract, code: text("type"), message: text("no such type"), site: text("column") })
     }
 }
 
 /// Starts a host of one worker.
 pub(super) fn host(cache_dir: Option<PathBuf>) -> Host {
-    Host::start(HostSettings {
-        threads: NonZeroUsize::MIN,
-        cache_dir,
-    })
-    .unwrap()
+    Host::start(HostSettings { threads: NonZeroUsize::MIN, cache_dir }).unwrap()
 }
 
 /// Settings of a plugin in `file` with the defaults of a manifest.
@@ -112,10 +92,7 @@ pub(super) fn settings(file: &Path) -> Settings {
         component: Component::File(file.to_owned()),
         sha256: None,
         config: "{}".to_owned(),
-        limits: PluginLimits {
-            memory: 64 << 20,
-            cpu: Duration::from_millis(250),
-        },
+        limits: PluginLimits { memory: 64 << 20, cpu: Duration::from_millis(250) },
         instances: Instances::PerBatch,
     }
 }
@@ -129,22 +106,11 @@ pub(super) fn reuse(batches: u32) -> Instances {
 pub(super) fn job(values: &[&str], range: Range<usize>) -> Job {
     let records = values.iter().enumerate().map(|(index, value)| {
         let offset = i64::try_from(index).unwrap();
-        let at = At {
-            topic: "t".into(),
-            partition: 0,
-            offset,
-            timestamp_ms: Some(1),
-            leader_epoch: None,
-        };
+        let at = At { topic: "t".into(), partition: 0, offset, timestamp_ms: Some(1), leader_epoch: None };
         let headers: [RawHeader<'_>; 1] = [(b"trace\xff", Some(b"1"))];
         Record::copy(at, Some(b"k"), Some(value.as_bytes()), &headers, |_| Permit::free())
     });
-    Job {
-        records: Arc::new(records.collect()),
-        range,
-        headers: Arc::new(Headers::All),
-        check: Arc::new(Checked),
-    }
+    Job { records: Arc::new(records.collect()), range, headers: Arc::new(Headers::All), check: Arc::new(Checked) }
 }
 
 /// The component of `guest.wat`.
@@ -179,10 +145,5 @@ fn encode(mut resolve: Resolve, text: &str, packages: &[&str], world: &str) -> V
     let world = resolve.select_world(&[package], Some(world)).unwrap();
     let mut module = wat::parse_str(text).unwrap();
     wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-    ComponentEncoder::default()
-        .module(&module)
-        .unwrap()
-        .validate(true)
-        .encode()
-        .unwrap()
+    ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
 }

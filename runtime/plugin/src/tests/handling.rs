@@ -26,10 +26,7 @@ async fn answers_each_record_in_order() {
     let rig = Rig::new(|_| {});
     let handled = rig.run(&["s", "n", "vword", "o", "s"]).await;
     let results: Vec<_> = handled.into_iter().map(|one| (one.result.unwrap(), one.runs)).collect();
-    let rejected = Failure {
-        code: "bad-config".to_owned(),
-        message: "no currency".to_owned(),
-    };
+    let rejected = Failure { code: "bad-config".to_owned(), message: "no currency".to_owned() };
     let expected = [
         (skip("1"), 1),
         (Outcome::Reject(rejected), 1),
@@ -43,15 +40,8 @@ async fn answers_each_record_in_order() {
 #[tokio::test]
 async fn runs_only_the_range_it_is_given() {
     let rig = Rig::new(|_| {});
-    let handled = rig
-        .host
-        .handle(&rig.plugin, job(&["t", "va", "vb", "t"], 1..3))
-        .await
-        .unwrap();
-    assert_eq!(
-        handled.into_iter().map(|one| one.result.unwrap()).collect::<Vec<_>>(),
-        [skip("va"), skip("vb")]
-    );
+    let handled = rig.host.handle(&rig.plugin, job(&["t", "va", "vb", "t"], 1..3)).await.unwrap();
+    assert_eq!(handled.into_iter().map(|one| one.result.unwrap()).collect::<Vec<_>>(), [skip("va"), skip("vb")]);
 }
 
 #[tokio::test]
@@ -63,15 +53,9 @@ async fn passes_header_names_that_are_not_utf8() {
 #[tokio::test]
 async fn finds_exactly_the_guilty_records_and_applies_the_others() {
     let rig = Rig::new(|settings| settings.limits.cpu = Duration::from_millis(20));
-    let handled = rig
-        .run(&[
-            "va", "t", "vb", "d", "vc", "l", "vd", "m", "r", "ve", "u", "b", "g", "e", "f", "vbad", "vf",
-        ])
-        .await;
-    let faults: Vec<_> = handled
-        .iter()
-        .map(|one| one.result.is_err().then(|| short(one)))
-        .collect();
+    let handled =
+        rig.run(&["va", "t", "vb", "d", "vc", "l", "vd", "m", "r", "ve", "u", "b", "g", "e", "f", "vbad", "vf"]).await;
+    let faults: Vec<_> = handled.iter().map(|one| one.result.is_err().then(|| short(one))).collect();
     let expected = [
         None,
         Some((Class::Trap, "unreachable", 2)),
@@ -101,16 +85,8 @@ async fn stops_an_endless_loop_near_its_cpu_limit() {
     let start = Instant::now();
     let handled = rig.run(&["l"]).await;
     assert_eq!(short(&handled[0]), (Class::Cpu, "cpu-limit", 2));
-    assert!(
-        fault(&handled[0]).message.contains("30ms"),
-        "{}",
-        fault(&handled[0]).message
-    );
-    assert!(
-        start.elapsed() > Duration::from_millis(60),
-        "two runs of 30 ms each: {:?}",
-        start.elapsed()
-    );
+    assert!(fault(&handled[0]).message.contains("30ms"), "{}", fault(&handled[0]).message);
+    assert!(start.elapsed() > Duration::from_millis(60), "two runs of 30 ms each: {:?}", start.elapsed());
 }
 
 #[tokio::test]
@@ -139,11 +115,7 @@ async fn believes_the_run_that_was_alone() {
     let rig = Rig::new(|_| {});
     let handled = rig.run(&["s", "i", "s"]).await;
     assert_eq!((&handled[1].result, handled[1].runs), (&Ok(Outcome::Ok(Vec::new())), 2));
-    assert_eq!(
-        handled[2].result,
-        Ok(skip("1")),
-        "the rest goes on in an instance that saw neither run"
-    );
+    assert_eq!(handled[2].result, Ok(skip("1")), "the rest goes on in an instance that saw neither run");
 }
 
 #[tokio::test]
@@ -163,16 +135,8 @@ async fn forgets_between_batches_unless_told_to_reuse() {
     let reused = Rig::new(|settings| settings.instances = reuse(2));
     assert_eq!(reused.run(&["s"]).await[0].result, Ok(skip("1")));
     assert_eq!(reused.run(&["s"]).await[0].result, Ok(skip("2")));
-    assert_eq!(
-        reused.run(&["s"]).await[0].result,
-        Ok(skip("1")),
-        "two batches are its life"
-    );
-    assert_eq!(
-        reused.run(&["t", "s"]).await[1].result,
-        Ok(skip("1")),
-        "a failure ends it"
-    );
+    assert_eq!(reused.run(&["s"]).await[0].result, Ok(skip("1")), "two batches are its life");
+    assert_eq!(reused.run(&["t", "s"]).await[1].result, Ok(skip("1")), "a failure ends it");
     assert_eq!(reused.run(&["s"]).await[0].result, Ok(skip("2")));
 }
 
@@ -181,12 +145,7 @@ async fn takes_log_and_metrics_without_ever_failing() {
     let rig = Rig::new(|_| {});
     let mut values = vec!["c", "w"];
     values.extend(std::iter::repeat_n("w", 300));
-    assert!(
-        rig.run(&values)
-            .await
-            .iter()
-            .all(|one| one.result == Ok(Outcome::Ok(Vec::new())))
-    );
+    assert!(rig.run(&values).await.iter().all(|one| one.result == Ok(Outcome::Ok(Vec::new()))));
     let metrics = rig.plugin.metrics_snapshot();
     assert_eq!(metrics.counters["orders"], 3);
     assert_eq!(metrics.histograms["orders"].sum, 2.5);
@@ -197,11 +156,7 @@ async fn knows_its_largest_instance() {
     let rig = Rig::new(|settings| settings.limits.memory = 8 << 20);
     assert!(rig.plugin.peak_memory_bytes() >= 2 << 16);
     rig.run(&["M"]).await;
-    assert!(
-        (6 << 20..=8 << 20).contains(&rig.plugin.peak_memory_bytes()),
-        "{}",
-        rig.plugin.peak_memory_bytes()
-    );
+    assert!((6 << 20..=8 << 20).contains(&rig.plugin.peak_memory_bytes()), "{}", rig.plugin.peak_memory_bytes());
 }
 
 #[tokio::test]

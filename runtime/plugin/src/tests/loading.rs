@@ -98,10 +98,7 @@ fn refuses_a_handler_of_another_shape() {
     let text_of = "(module (func (export \"forebay:handler/handler@0.1.0#handle\")) \
                    (func (export \"forebay:handler/handler@0.1.0#init\")))";
     let error = refused(&foreign_component(text_of, &[package], "w"), |_| {});
-    assert!(
-        text(&error).starts_with("exports `forebay:handler/handler@0.1.0` with other types"),
-        "{error}"
-    );
+    assert!(text(&error).starts_with("exports `forebay:handler/handler@0.1.0` with other types"), "{error}");
 }
 
 #[test]
@@ -127,15 +124,9 @@ fn names_every_refused_import_and_says_what_to_do() {
 #[test]
 fn calls_init_and_tells_its_failure() {
     let error = refused(&handler(), |settings| settings.config = "!".to_owned());
-    assert_eq!(
-        text(&error),
-        "failed in `init` (bad-config): no currency; correct the plugin's `config`"
-    );
+    assert_eq!(text(&error), "failed in `init` (bad-config): no currency; correct the plugin's `config`");
     let error = refused(&handler(), |settings| settings.config = "?".to_owned());
-    assert!(
-        matches!(&error.problem, Problem::Init { code, is_trap: true, .. } if code == "unreachable"),
-        "{error}"
-    );
+    assert!(matches!(&error.problem, Problem::Init { code, is_trap: true, .. } if code == "unreachable"), "{error}");
 }
 
 #[test]
@@ -153,10 +144,7 @@ fn keeps_compiled_code_and_mends_what_is_damaged() {
     let cache = folder.0.join("cache");
     let settings = settings(&folder.write("plugin.wasm", &handler()));
     let entry = || {
-        let mut entries: Vec<_> = fs::read_dir(&cache)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .collect();
+        let mut entries: Vec<_> = fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert_eq!(entries.len(), 1, "{entries:?}");
         entries.remove(0)
     };
@@ -167,11 +155,7 @@ fn keeps_compiled_code_and_mends_what_is_damaged() {
     let written = fs::read(entry()).unwrap();
     let first = fs::metadata(entry()).unwrap().modified().unwrap();
     load();
-    assert_eq!(
-        fs::metadata(entry()).unwrap().modified().unwrap(),
-        first,
-        "a hit writes nothing"
-    );
+    assert_eq!(fs::metadata(entry()).unwrap().modified().unwrap(), first, "a hit writes nothing");
 
     for damage in [0, 8, 100, written.len() - 1] {
         let mut damaged = written.clone();
@@ -191,8 +175,6 @@ fn trusts_no_cache_that_others_can_write_to() {
     let cache = folder.0.join("cache");
     fs::create_dir(&cache).unwrap();
     fs::set_permissions(&cache, fs::Permissions::from_mode(0o777)).unwrap();
-    host(Some(cache.clone()))
-        .load(&settings(&folder.write("plugin.wasm", &handler())))
-        .unwrap();
+    host(Some(cache.clone())).load(&settings(&folder.write("plugin.wasm", &handler()))).unwrap();
     assert_eq!(fs::read_dir(&cache).unwrap().count(), 0);
 }

@@ -57,7 +57,9 @@ fn wire(kind: ColumnKind, values: &[&Value]) -> Wire {
         {
             Wire::Int8
         }
-        ColumnKind::Float4 | ColumnKind::Float8 if all(|value| matches!(value, Value::Integer(_) | Value::Float(_))) => {
+        ColumnKind::Float4 | ColumnKind::Float8
+            if all(|value| matches!(value, Value::Integer(_) | Value::Float(_))) =>
+        {
             Wire::Float8
         }
         ColumnKind::Boolean if all(|value| matches!(value, Value::Boolean(_))) => Wire::Bool,

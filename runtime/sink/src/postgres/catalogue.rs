@@ -65,7 +65,8 @@ impl Postgres {
         let name = quoted(table);
         let found = self.bounded(client.query_opt(TABLE, &[&name])).await?.map_err(failed)?;
         let Some(found) = found else {
-            let message = format!("sink `{}` has no table {}; create it or correct the manifest", self.name(), table.full_name());
+            let message =
+                format!("sink `{}` has no table {}; create it or correct the manifest", self.name(), table.full_name());
             return Err(Verdict::Misconfigured(Cause::new(Reason::Schema, message)));
         };
         let oid: u32 = found.get(0);
@@ -95,7 +96,12 @@ impl Postgres {
             faults.push(Cause::new(Reason::Schema, message));
         }
         let needs_update = !table.key.is_empty() && table.on_conflict != OnConflict::Keep;
-        let rights = [("usage", 8, true), ("select", 5, !table.key.is_empty()), ("insert", 6, true), ("update", 7, needs_update)];
+        let rights = [
+            ("usage", 8, true),
+            ("select", 5, !table.key.is_empty()),
+            ("insert", 6, true),
+            ("update", 7, needs_update),
+        ];
         for (right, index, is_needed) in rights {
             if is_needed && !found.get::<_, bool>(index) {
                 let on = if right == "usage" { format!("the schema of {name}") } else { name.clone() };

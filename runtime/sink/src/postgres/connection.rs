@@ -124,9 +124,7 @@ pub(super) fn named(sink: &str, verdict: Verdict) -> Verdict {
     match verdict {
         Verdict::Unavailable(cause) => Verdict::Unavailable(name(cause)),
         Verdict::Misconfigured(cause) => Verdict::Misconfigured(name(cause)),
-        Verdict::Unknown(what) => {
-            Verdict::Unavailable(Cause::new(Reason::Database, format!("sink `{sink}`: {what}")))
-        }
+        Verdict::Unknown(what) => Verdict::Unavailable(Cause::new(Reason::Database, format!("sink `{sink}`: {what}"))),
         other => other,
     }
 }

@@ -22,11 +22,8 @@ impl Transaction<'_> {
         let end = Judge::before_sql(self.write, retry);
         let mut judge = Judge::new(self.write, retry);
         let mut refused = BTreeMap::new();
-        let mut ranges: Vec<Range<usize>> = (self.write.from..end)
-            .step_by(PIECE)
-            .map(|start| start..end.min(start + PIECE))
-            .rev()
-            .collect();
+        let mut ranges: Vec<Range<usize>> =
+            (self.write.from..end).step_by(PIECE).map(|start| start..end.min(start + PIECE)).rev().collect();
         while let Some(range) = ranges.pop() {
             match self.apply(range.clone()).await? {
                 None => range.for_each(|_| {

@@ -68,8 +68,11 @@ fn insert(table: &TableTarget, columns: &[Column<'_>], rows: &str) -> String {
 /// The conflict's target is always named: another unique constraint is no conflict but a refusal.
 fn on_conflict(table: &TableTarget, columns: &[Column<'_>]) -> String {
     let key = key(table);
-    let set: Vec<String> =
-        columns.iter().filter(|column| !column.is_key).map(|column| format!("{0} = excluded.{0}", column.quoted())).collect();
+    let set: Vec<String> = columns
+        .iter()
+        .filter(|column| !column.is_key)
+        .map(|column| format!("{0} = excluded.{0}", column.quoted()))
+        .collect();
     let condition = match &table.settings.on_conflict {
         OnConflict::Keep => return format!(" on conflict ({key}) do nothing"),
         OnConflict::Overwrite => String::new(),

@@ -34,7 +34,8 @@ fn verifier(target: &Target, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPk
     match &target.root {
         Some(path) => {
             let place = path.display();
-            let found = CertificateDer::pem_file_iter(path).map_err(|error| format!("read sslrootcert `{place}`: {error}"))?;
+            let found =
+                CertificateDer::pem_file_iter(path).map_err(|error| format!("read sslrootcert `{place}`: {error}"))?;
             for certificate in found {
                 let certificate = certificate.map_err(|error| format!("sslrootcert `{place}`: {error}"))?;
                 roots.add(certificate).map_err(|error| format!("sslrootcert `{place}`: {error}"))?;
@@ -46,7 +47,9 @@ fn verifier(target: &Target, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPk
         }
     }
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
-    verifier.map_err(|error| format!("no authority to verify the server's certificate with ({error}); set sslrootcert=FILE"))
+    verifier.map_err(|error| {
+        format!("no authority to verify the server's certificate with ({error}); set sslrootcert=FILE")
+    })
 }
 
 /// Encryption with less than full verification: none at all, or all but the host's name.

@@ -114,7 +114,9 @@ mod tests {
 
     #[test]
     fn knows_every_mode_in_both_forms() {
-        for (mode, verify) in [("disable", Verify::Nothing), ("verify-ca", Verify::Authority), ("verify-full", Verify::Full)] {
+        for (mode, verify) in
+            [("disable", Verify::Nothing), ("verify-ca", Verify::Authority), ("verify-full", Verify::Full)]
+        {
             let from_url = target(&format!("postgres://me:pw@host/db?sslmode={mode}&application_name=x")).unwrap();
             let from_words = target(&format!("host=host user=me dbname=db sslmode={mode}")).unwrap();
             assert_eq!((from_url.verify, from_words.verify), (verify, verify));

@@ -49,7 +49,10 @@ fn judge(code: &str, routine: &str) -> Judged {
             Configuration(Reason::Schema, "create the partition that holds these rows")
         }
         // Rows are checked against the catalogue before: NOT NULL came later.
-        (_, "23502") => Configuration(Reason::Schema, "a column became NOT NULL after the start; give it a default, or restart with a handler that fills it"),
+        (_, "23502") => Configuration(
+            Reason::Schema,
+            "a column became NOT NULL after the start; give it a default, or restart with a handler that fills it",
+        ),
         // A plan that a migration made stale: the connection is given up and the same is tried again.
         (_, "0A000" | "26000" | "42P05") => Infrastructure,
         (_, "42501") => Configuration(Reason::Permission, "grant the right to Forebay's role"),
@@ -96,7 +99,9 @@ mod tests {
 
     #[test]
     fn refused_rows_are_the_records() {
-        for code in ["22001", "22003", "22P02", "22021", "23503", "23505", "23514", "23P01", "21000", "44000", "P0001", "ZZ999"] {
+        for code in
+            ["22001", "22003", "22P02", "22021", "23503", "23505", "23514", "23P01", "21000", "44000", "P0001", "ZZ999"]
+        {
             assert_eq!(judge(code, ""), Judged::Data, "{code}");
         }
     }
@@ -104,8 +109,8 @@ mod tests {
     #[test]
     fn cancelled_locked_and_overloaded_is_infrastructure() {
         for code in [
-            "57014", "55P03", "25P04", "25P03", "40001", "40P01", "08006", "57P01", "57P03", "53300", "53100", "58030", "25006",
-            "XX000", "25P02",
+            "57014", "55P03", "25P04", "25P03", "40001", "40P01", "08006", "57P01", "57P03", "53300", "53100", "58030",
+            "25006", "XX000", "25P02",
         ] {
             assert_eq!(judge(code, ""), Judged::Infrastructure, "{code}");
         }

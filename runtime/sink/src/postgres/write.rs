@@ -70,6 +70,18 @@ pub struct Committed {
     pub rows: BTreeMap<(usize, Op), usize>,
 }
 
+impl Committed {
+    /// What a binding without a sink commits: nothing but what is to be sent.
+    pub fn without_sink(context: &WriteContext, write: &Write, now: Timestamp) -> Self {
+        let mut judge = Judge::new(write, &context.retry);
+        while judge.next() < write.records.len() && judge.push(None).is_continue() {}
+        let Judgement { done, position, run, stop } = judge.finish();
+        let outgoing = outgoing(context, write, now, done, &BTreeMap::new());
+        let written = Written { done, position, outgoing: Arc::new(outgoing), run, stop };
+        Self { written, refused: BTreeMap::new(), rows: BTreeMap::new() }
+    }
+}
+
 impl Postgres {
     /// Writes a batch: all of it, or up to where it must stop.
     ///
@@ -157,12 +169,16 @@ impl<'a> Transaction<'a> {
         let Ending { judgement: Judgement { done, position, run, stop }, refused, is_begun } = ending;
         let Write { expected, epoch, leader_epoch, settled, .. } = self.write;
         let rows = self.count(done, &refused);
-        let outgoing = self.outgoing(done, &refused);
+        let outgoing = outgoing(self.context, self.write, self.now, done, &refused);
         let payload = outbox::encode(&outgoing);
         let kept: Vec<(i64, Vec<u8>)> =
             settled.kept.iter().map(|(next, letters)| (*next, outbox::encode(letters))).collect();
-        let [moves, decided, keeps, settles] =
-            [self.prepare(MOVE).await?, self.prepare(DECIDED).await?, self.prepare(KEPT).await?, self.prepare(SETTLED).await?];
+        let [moves, decided, keeps, settles] = [
+            self.prepare(MOVE).await?,
+            self.prepare(DECIDED).await?,
+            self.prepare(KEPT).await?,
+            self.prepare(SETTLED).await?,
+        ];
         let (begin, digest) = (self.sink.begin(), &self.context.origin.digest);
         let mut requests: Vec<Request<'_>> = Vec::with_capacity(bound.len() + 6);
         if !is_begun {
@@ -249,24 +265,9 @@ impl<'a> Transaction<'a> {
         tables.flat_map(|table| table.facts.deferred.iter().map(String::as_str))
     }
 
-    fn fates<'b>(&'b self, done: usize, refused: &'b BTreeMap<usize, Fault>) -> impl Iterator<Item = (&'b Record, &'b Handled, Fate<'b>)> {
-        let Write { records, handled, from, .. } = self.write;
-        let both = records.iter().zip(handled.iter()).enumerate().take(done).skip(*from);
-        both.map(|(index, (record, handled))| (record, handled, fate(handled, refused.get(&index))))
-    }
-
-    fn outgoing(&self, done: usize, refused: &BTreeMap<usize, Fault>) -> Vec<Outgoing> {
-        let WriteContext { origin, targets, .. } = self.context;
-        let mut outgoing = Vec::new();
-        for (record, handled, fate) in self.fates(done, refused) {
-            origin.outgoing((record, handled), &fate, targets, self.now, &mut outgoing);
-        }
-        outgoing
-    }
-
     fn count(&self, done: usize, refused: &BTreeMap<usize, Fault>) -> BTreeMap<(usize, Op), usize> {
         let mut rows = BTreeMap::new();
-        for (_, _, fate) in self.fates(done, refused) {
+        for (_, _, fate) in fates(self.write, done, refused) {
             let Fate::Applied(effects) = fate else { continue };
             for (op, row) in effects.iter().filter_map(row_of) {
                 if let Some(target) = self.context.targets.index(&row.target) {
@@ -276,6 +277,30 @@ impl<'a> Transaction<'a> {
         }
         rows
     }
+}
+
+fn fates<'a>(
+    write: &'a Write,
+    done: usize,
+    refused: &'a BTreeMap<usize, Fault>,
+) -> impl Iterator<Item = (&'a Record, &'a Handled, Fate<'a>)> {
+    let both = write.records.iter().zip(write.handled.iter()).enumerate().take(done).skip(write.from);
+    both.map(|(index, (record, handled))| (record, handled, fate(handled, refused.get(&index))))
+}
+
+fn outgoing(
+    context: &WriteContext,
+    write: &Write,
+    now: Timestamp,
+    done: usize,
+    refused: &BTreeMap<usize, Fault>,
+) -> Vec<Outgoing> {
+    let WriteContext { origin, targets, .. } = context;
+    let mut outgoing = Vec::new();
+    for (record, handled, fate) in fates(write, done, refused) {
+        origin.outgoing((record, handled), &fate, targets, now, &mut outgoing);
+    }
+    outgoing
 }
 
 /// Whose fault the failure of a statement over rows is.

@@ -103,7 +103,9 @@ fn resume(row: &LedgerRow, group: Option<&GroupOffset>, question: &Question) -> 
         None => Resolution::Resume(position, None),
         Some(group) if group.offset == position => Resolution::Resume(position, None),
         Some(group) if !is_ours(group, question) => Resolution::Halt(moved_group(position, group, question)),
-        Some(group) if group.offset > position => Resolution::Resume(position, Some(rewound(position, group, question))),
+        Some(group) if group.offset > position => {
+            Resolution::Resume(position, Some(rewound(position, group, question)))
+        }
         Some(_) => Resolution::Resume(position, None),
     }
 }
@@ -119,7 +121,8 @@ fn is_ours(group: &GroupOffset, question: &Question) -> bool {
 
 /// Checked columns: a row of another cluster, topic or binding never looks like a fresh start.
 fn mistaken(row: &LedgerRow, question: &Question) -> Option<Cause> {
-    let differs = |known: &Option<String>, now: &Option<String>| matches!((known, now), (Some(known), Some(now)) if known != now);
+    let differs =
+        |known: &Option<String>, now: &Option<String>| matches!((known, now), (Some(known), Some(now)) if known != now);
     let Question { partition, group, binding, .. } = question;
     let by_hand = by_hand(question);
     if row.binding != *binding {

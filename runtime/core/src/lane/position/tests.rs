@@ -65,7 +65,10 @@ fn a_group_that_somebody_moved_halts() {
 #[test]
 fn equal_is_always_the_ledgers() {
     for metadata in ["", "fb1;there;2", "fb1;here;2"] {
-        assert_eq!(resolve(Some(&ledger(500)), Some(&group(500, metadata)), &question()), Resolution::Resume(500, None));
+        assert_eq!(
+            resolve(Some(&ledger(500)), Some(&group(500, metadata)), &question()),
+            Resolution::Resume(500, None)
+        );
     }
 }
 

@@ -73,20 +73,26 @@ fn row_effect(op: Op, row: &Row, targets: &Targets) -> Result<(), Fault> {
         Some(target) => match &target.kind {
             TargetKind::Table(table) => table,
             TargetKind::Topic(_) => {
-                let what = format!("`{}` of target `{}`, which is a topic: only `publish` fits it", op.as_str(), row.target);
+                let what =
+                    format!("`{}` of target `{}`, which is a topic: only `publish` fits it", op.as_str(), row.target);
                 return fault("wrong-target", what, &row.target);
             }
         },
     };
     if table.key.is_empty() && op != Op::Insert {
-        let what = format!("`{}` of target `{}`, whose binding names no key: only `insert` fits it", op.as_str(), row.target);
+        let what =
+            format!("`{}` of target `{}`, whose binding names no key: only `insert` fits it", op.as_str(), row.target);
         return fault("missing-key", what, &row.target);
     }
     let mut given = vec![false; table.facts.columns.len()];
     for column in &row.columns {
         let index = column_effect(op, row, column, table)?;
         if given.get(index).copied().unwrap_or_default() {
-            return fault("duplicate-column", format!("column `{}` twice in one row", column.name), &place(row, &column.name));
+            return fault(
+                "duplicate-column",
+                format!("column `{}` twice in one row", column.name),
+                &place(row, &column.name),
+            );
         }
         if let Some(slot) = given.get_mut(index) {
             *slot = true;
@@ -108,11 +114,13 @@ fn column_effect(op: Op, row: &Row, column: &Column, table: &TableTarget) -> Res
         return fault("generated-column", what, &site).map(|()| 0);
     }
     if op == Op::Delete && !is_key {
-        let what = format!("`delete` of target `{}` names column `{}`, which is no key column", row.target, column.name);
+        let what =
+            format!("`delete` of target `{}` names column `{}`, which is no key column", row.target, column.name);
         return fault("extra-columns", what, &site).map(|()| 0);
     }
     if op == Op::Add && !is_key && !is_numeric(facts.kind) {
-        let what = format!("`add` to column `{}` of target `{}`, which is {}", column.name, row.target, facts.type_name);
+        let what =
+            format!("`add` to column `{}` of target `{}`, which is {}", column.name, row.target, facts.type_name);
         return fault("type", what, &site).map(|()| 0);
     }
     // A key is never null, and adding null adds nothing.

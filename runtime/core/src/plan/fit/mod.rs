@@ -47,7 +47,9 @@ pub fn is_proven(value: &Value, column: &ColumnFacts) -> bool {
             _ => false,
         },
         Value::Integer(number) => match column.kind {
-            ColumnKind::Numeric(Some(digits)) => number.unsigned_abs().checked_ilog10().map_or(0, |log| log + 1) <= digits,
+            ColumnKind::Numeric(Some(digits)) => {
+                number.unsigned_abs().checked_ilog10().map_or(0, |log| log + 1) <= digits
+            }
             _ => true,
         },
         Value::Float(_) => !matches!(column.kind, ColumnKind::Numeric(_)),

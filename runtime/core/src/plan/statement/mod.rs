@@ -35,7 +35,8 @@ pub struct Statement<'a> {
 
 /// Plans effects that passed [`crate::plan::check`].
 pub fn plan<'a>(effects: impl Iterator<Item = &'a Effect>, targets: &Targets) -> Vec<Statement<'a>> {
-    let mut planner = Planner { tables: vec![Levels::default(); targets.len()], rows: Vec::new(), barrier: Barrier::default() };
+    let mut planner =
+        Planner { tables: vec![Levels::default(); targets.len()], rows: Vec::new(), barrier: Barrier::default() };
     for effect in effects {
         let Some((op, row)) = row_of(effect) else { continue };
         let Some(index) = targets.index(&row.target) else { continue };
@@ -171,11 +172,16 @@ impl<'a> Planner<'a> {
         self.rows.sort_by(|a, b| (a.level, rank(a), a.op).cmp(&(b.level, rank(b), b.op)).then_with(|| by_shape(a, b)));
         let mut statements: Vec<Statement<'a>> = Vec::new();
         let mut level = usize::MAX;
-        for row in self.rows.into_iter(){
+        for row in self.rows.into_iter() {
             let columns: Vec<usize> = row.cells.iter().map(|(column, _)| *column).collect();
             let values: Vec<&Value> = row.cells.iter().map(|(_, value)| *value).collect();
             match statements.last_mut() {
-                Some(last) if level == row.level && last.target == row.target && last.op == row.op && last.columns == columns => {
+                Some(last)
+                    if level == row.level
+                        && last.target == row.target
+                        && last.op == row.op
+                        && last.columns == columns =>
+                {
                     last.rows.push(values);
                 }
                 _ => statements.push(Statement { target: row.target, op: row.op, columns, rows: vec![values] }),
@@ -226,7 +232,9 @@ fn pair<'a>(table: &TableTarget, before: &Placed<'a>, row: &Placed<'a>) -> Pair<
         (Op::Update, Op::Update) => merged(table, before, row),
         (Op::Upsert, Op::Upsert) => match &table.settings.on_conflict {
             OnConflict::Overwrite => merged(table, before, row),
-            OnConflict::Keep if row.cells.iter().all(|cell| is_proven(table, *cell)) => Pair::Merge(before.cells.clone()),
+            OnConflict::Keep if row.cells.iter().all(|cell| is_proven(table, *cell)) => {
+                Pair::Merge(before.cells.clone())
+            }
             OnConflict::Keep => Pair::Follow,
             OnConflict::Newest(_) => newest(table, before, row),
         },
@@ -250,7 +258,8 @@ fn merged<'a>(table: &TableTarget, before: &Placed<'a>, row: &Placed<'a>) -> Pai
 
 /// As [`merged`], if which of the two is newer can be told here.
 fn newest<'a>(table: &TableTarget, before: &Placed<'a>, row: &Placed<'a>) -> Pair<'a> {
-    let version = |row: &Placed<'a>| row.cells.iter().find(|(column, _)| Some(*column) == table.newest).map(|(_, value)| *value);
+    let version =
+        |row: &Placed<'a>| row.cells.iter().find(|(column, _)| Some(*column) == table.newest).map(|(_, value)| *value);
     let is_newer = match (version(before), version(row)) {
         (Some(Value::Integer(before)), Some(Value::Integer(row))) => row >= before,
         (Some(Value::TimestampMicros(before)), Some(Value::TimestampMicros(row))) => row >= before,

@@ -126,7 +126,8 @@ fn upsert(target: &str, key: i64, columns: &[(&str, i64)]) -> Effect {
 
 #[test]
 fn merges_the_columns_of_one_key_into_one_row() {
-    let effects = [upsert("overwrite", 1, &[("a", 1)]), upsert("overwrite", 1, &[("b", 2)]), upsert("overwrite", 1, &[("a", 3)])];
+    let effects =
+        [upsert("overwrite", 1, &[("a", 1)]), upsert("overwrite", 1, &[("b", 2)]), upsert("overwrite", 1, &[("a", 3)])];
     let targets = targets();
     let statements = plan(effects.iter(), &targets);
     assert_eq!(statements.len(), 1);

@@ -1,0 +1,88 @@
+//! What the pages say: the status as JSON, and the gauges that are read when they are asked for.
+
+use forebay_core::lane::State;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::admin::{STUCK, Site};
+use crate::status::{LaneName, LaneView};
+
+/// The status in the shape that is documented.
+pub(super) fn status(site: &Site) -> Value {
+    let lanes = site.board.lanes();
+    let bindings: Vec<Value> = site
+        .bindings
+        .iter()
+        .map(|binding| {
+            let settings = &binding.settings;
+            let own = lanes.iter().filter(|(name, _)| name.binding == settings.name);
+            let partitions: Vec<Value> = own.map(|(name, view)| partition(site, name, view)).collect();
+            json!({
+                "name": settings.name, "group": settings.group, "plugin": settings.plugin,
+                "digest": binding.needs.plugin.digest(), "paused": false, "partitions": partitions,
+            })
+        })
+        .collect();
+    let sinks: Vec<Value> = site.sinks.iter().map(|name| json!({ "name": name, "kind": "postgres" })).collect();
+    json!({
+        "version": env!("CARGO_PKG_VERSION"), "started_at": site.started_at.to_string(),
+        "ready": site.board.not_ready(STUCK).is_empty(),
+        "bindings": bindings, "sinks": sinks, "plugins": plugins(site),
+    })
+}
+
+fn partition(site: &Site, name: &LaneName, view: &LaneView) -> Value {
+    let now_ms = Timestamp::now().as_millisecond();
+    json!({
+        "topic": name.topic, "partition": name.partition, "state": view.state().as_str(),
+        "position": view.status.position, "committed": view.committed, "end": view.end,
+        "lag_messages": view.lag_messages(), "lag_seconds": view.lag_seconds(now_ms),
+        "retention_left_seconds": Value::Null, "why": view.why(site.board.now()),
+    })
+}
+
+fn plugins(site: &Site) -> Vec<Value> {
+    let mut plugins: Vec<_> = site.bindings.iter().map(|binding| &binding.needs.plugin).collect();
+    plugins.sort_by_key(|plugin| plugin.name().to_owned());
+    plugins.dedup_by_key(|plugin| plugin.name().to_owned());
+    plugins
+        .into_iter()
+        .map(|plugin| json!({ "name": plugin.name(), "digest": plugin.digest(), "world": plugin.world() }))
+        .collect()
+}
+
+/// Sets the gauges to what is true now.
+pub(super) fn gather(site: &Site) {
+    let metrics = &site.metrics;
+    // Lanes that went away must not stay in the figures.
+    metrics.lag_messages.reset();
+    metrics.lag_seconds.reset();
+    metrics.position_offset.reset();
+    metrics.lane_state.reset();
+    let now_ms = Timestamp::now().as_millisecond();
+    for (name, view) in site.board.lanes() {
+        let partition = name.partition.to_string();
+        let labels = [name.binding.as_str(), view.group.as_str(), name.topic.as_str(), partition.as_str()];
+        if let Some(lag) = view.lag_messages() {
+            metrics.lag_messages.with_label_values(&labels).set(lag);
+        }
+        if let Some(lag) = view.lag_seconds(now_ms) {
+            metrics.lag_seconds.with_label_values(&labels).set(lag);
+        }
+        if let Some(position) = view.status.position {
+            metrics.position_offset.with_label_values(&labels).set(position);
+        }
+        let state = view.state();
+        for each in State::ALL {
+            let labels = [name.binding.as_str(), name.topic.as_str(), partition.as_str(), each.as_str()];
+            metrics.lane_state.with_label_values(&labels).set(i64::from(each == state));
+        }
+    }
+    for binding in &site.bindings {
+        let plugin = &binding.needs.plugin;
+        metrics.plugin_info.with_label_values(&[plugin.name(), plugin.digest()]).set(1);
+        let memory = i64::try_from(plugin.peak_memory_bytes()).unwrap_or(i64::MAX);
+        metrics.guest_memory_bytes.with_label_values(&[plugin.name()]).set(memory);
+    }
+    metrics.buffered_bytes.set(i64::try_from(site.budget.used()).unwrap_or(i64::MAX));
+}

@@ -1,0 +1,187 @@
+//! `forebay check`: everything that is wrong, at once. With exit 0 `run` starts and no binding halts.
+
+use std::collections::BTreeSet;
+
+use camino::Utf8Path;
+use forebay_core::manifest::settings::{Binding, DeadLetter, Manifest, Table, TargetKind};
+use forebay_core::plan::target::TableTarget;
+use forebay_kafka::{Admin, Kind, TopicFacts};
+use forebay_sink::Postgres;
+use serde_json::json;
+
+use crate::app;
+use crate::cli::init::of_verdict;
+use crate::error::{Error, ErrorKind};
+use crate::load;
+use crate::telemetry;
+
+pub(super) fn run(path: &Utf8Path, offline: bool, as_json: bool) -> Result<(), Error> {
+    let manifest = load::manifest(path)?;
+    let mut errors = Vec::new();
+    errors.extend(load::plugins(&manifest, &app::host()?).err());
+    if !offline {
+        errors.extend(app::runtime()?.block_on(servers(&manifest)));
+    } else {
+        for sink in manifest.sinks.values() {
+            errors.extend(Postgres::new(sink).err().map(|error| Error::new(ErrorKind::Config, error.to_string())));
+        }
+    }
+    print(&manifest, offline, as_json, &errors);
+    Error::join(errors).map_or(Ok(()), Err)
+}
+
+fn print(manifest: &Manifest, offline: bool, as_json: bool, errors: &[Error]) {
+    if as_json {
+        let bindings: Vec<_> = manifest
+            .bindings
+            .iter()
+            .map(|binding| json!({ "name": binding.name, "group": binding.group, "guarantee": guarantee(binding) }))
+            .collect();
+        let faults: Vec<&String> = errors.iter().flat_map(Error::sentences).collect();
+        let facts = json!({ "ok": errors.is_empty(), "offline": offline, "bindings": bindings, "faults": faults });
+        return telemetry::print(&facts.to_string());
+    }
+    for binding in &manifest.bindings {
+        telemetry::print(&format!("binding `{}`: {}", binding.name, guarantee(binding)));
+    }
+    if errors.is_empty() {
+        let seen = if offline { "manifest and components are fine; no server was asked" } else { "everything is fine" };
+        telemetry::print(seen);
+    }
+}
+
+fn guarantee(binding: &Binding) -> String {
+    let letters = match &binding.dead_letter {
+        DeadLetter::Topic { topic, .. } => format!("dead letters go to `{topic}`"),
+        DeadLetter::Drop => "records that can not be applied are DROPPED, as the manifest says".to_owned(),
+    };
+    match binding.sink() {
+        Some(sink) => format!(
+            "rows and position are one transaction in sink `{sink}`, each effect exactly once; messages at least once, repeats \
+             under the same forebay.id after a crash or a rebalance; {letters}"
+        ),
+        None => format!("no table, so the group's offset is the position: everything at least once; {letters}"),
+    }
+}
+
+async fn servers(manifest: &Manifest) -> Vec<Error> {
+    let mut errors = topics(manifest).await;
+    for sink in manifest.sinks.values() {
+        match Postgres::new(sink) {
+            Ok(postgres) => errors.extend(tables(manifest, &postgres).await),
+            Err(error) => errors.push(Error::new(ErrorKind::Config, error.to_string())),
+        }
+    }
+    errors
+}
+
+async fn topics(manifest: &Manifest) -> Vec<Error> {
+    let admin = match Admin::start(&manifest.kafka) {
+        Ok(admin) => admin,
+        Err(error) => return vec![of_kafka(&error)],
+    };
+    // One answer tells whether the cluster is there at all; without it every topic would say the same.
+    if let Err(error) = admin.cluster_id().await {
+        return vec![of_kafka(&error)];
+    }
+    let mut errors = Vec::new();
+    for binding in &manifest.bindings {
+        let mut largest = 0;
+        for topic in &binding.topics {
+            match topic_of(&admin, binding, topic, "source").await {
+                Ok(facts) => largest = largest.max(facts.max_message_bytes.unwrap_or_default()),
+                Err(error) => errors.push(error),
+            }
+        }
+        for target in &binding.targets {
+            if let TargetKind::Topic(topic) = &target.kind {
+                errors.extend(topic_of(&admin, binding, topic, "target").await.err());
+            }
+        }
+        errors.extend(letters(&admin, binding, largest).await);
+    }
+    errors
+}
+
+async fn letters(admin: &Admin, binding: &Binding, largest: u64) -> Option<Error> {
+    let DeadLetter::Topic { topic, create } = &binding.dead_letter else { return None };
+    let name = &binding.name;
+    let facts = match topic_of(admin, binding, topic, "dead-letter").await {
+        Ok(facts) => facts,
+        // It will be made at the start.
+        Err(error) => return (!(*create && error.kind() == ErrorKind::Config)).then_some(error),
+    };
+    if facts.cleanup_policy.is_some_and(|policy| policy.contains("compact")) {
+        let message =
+            format!("binding `{name}`: the dead-letter topic `{topic}` is compacted; set its cleanup.policy to delete");
+        return Some(Error::new(ErrorKind::Config, message));
+    }
+    if facts.max_message_bytes.is_some_and(|max| max < largest) {
+        let message = format!(
+            "binding `{name}`: the dead-letter topic `{topic}` takes smaller messages than the source; set its \
+             max.message.bytes to at least {largest}"
+        );
+        return Some(Error::new(ErrorKind::Config, message));
+    }
+    None
+}
+
+async fn topic_of(admin: &Admin, binding: &Binding, topic: &str, what: &str) -> Result<TopicFacts, Error> {
+    match admin.describe(topic).await {
+        Ok(Some(facts)) => Ok(facts),
+        Ok(None) => {
+            let message = format!("binding `{}`: the {what} topic `{topic}` does not exist; create it", binding.name);
+            Err(Error::new(ErrorKind::Config, message))
+        }
+        Err(error) => Err(of_kafka(&error)),
+    }
+}
+
+async fn tables(manifest: &Manifest, sink: &Postgres) -> Vec<Error> {
+    let mut errors = Vec::new();
+    match sink.find_ledger().await {
+        Ok(Some(_)) => {}
+        Ok(None) => {
+            let name = sink.name();
+            let message =
+                format!("sink `{name}` has no ledger yet; run `forebay init`, or `run` makes it where rights allow");
+            errors.push(Error::new(ErrorKind::Config, message));
+        }
+        Err(verdict) => {
+            let error = of_verdict(&verdict);
+            let is_away = error.kind() == ErrorKind::Unavailable;
+            errors.push(error);
+            if is_away {
+                return errors;
+            }
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for table in manifest.bindings.iter().flat_map(|binding| &binding.targets).filter_map(|target| match &target.kind {
+        TargetKind::Table(table) if table.sink == sink.name() => Some(table),
+        TargetKind::Table(_) | TargetKind::Topic(_) => None,
+    }) {
+        if seen.insert((table.full_name(), table.key.clone())) {
+            errors.extend(table_of(sink, table).await);
+        }
+    }
+    errors
+}
+
+async fn table_of(sink: &Postgres, table: &Table) -> Vec<Error> {
+    let report = match sink.table(table).await {
+        Ok(report) => report,
+        Err(verdict) => return vec![of_verdict(&verdict)],
+    };
+    let faults = report.faults.into_iter().map(|fault| fault.message);
+    let columns = TableTarget::try_new(table.clone(), report.facts.into()).err().map(|error| error.to_string());
+    faults.chain(columns).map(|message| Error::new(ErrorKind::Config, message)).collect()
+}
+
+fn of_kafka(error: &forebay_kafka::Error) -> Error {
+    let kind = match error.kind() {
+        Kind::Unavailable | Kind::Fatal => ErrorKind::Unavailable,
+        Kind::Configuration => ErrorKind::Config,
+    };
+    Error::new(kind, error.to_string())
+}

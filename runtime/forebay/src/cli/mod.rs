@@ -1,0 +1,91 @@
+//! The command line.
+
+mod check;
+mod init;
+mod unbuilt;
+
+use camino::Utf8PathBuf;
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::app::App;
+use crate::error::Error;
+use crate::load;
+use crate::telemetry::{self, LogArgs};
+
+/// A WebAssembly-pluggable Kafka consumer runtime.
+#[derive(Debug, Parser)]
+#[command(name = "forebay", version, about, disable_help_subcommand = true)]
+pub struct Args {
+    /// Logging.
+    #[command(flatten)]
+    pub log: LogArgs,
+    /// How facts are printed
+    #[arg(long, global = true, default_value = "text", value_enum)]
+    output: Output,
+    /// Where a running process is asked
+    #[arg(long, global = true, default_value = "http://127.0.0.1:9464", value_name = "URL")]
+    admin: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs every binding until a signal
+    Run {
+        /// The manifest
+        #[arg(default_value = "forebay.toml")]
+        manifest: Utf8PathBuf,
+        /// Reload when the manifest or a component changes (not built yet)
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Reports all that is wrong: manifest, components, topics, tables, rights
+    Check {
+        /// The manifest
+        #[arg(default_value = "forebay.toml")]
+        manifest: Utf8PathBuf,
+        /// Only what can be seen without servers
+        #[arg(long)]
+        offline: bool,
+    },
+    /// Makes the ledger's schema in every sink
+    Init {
+        /// The manifest
+        #[arg(default_value = "forebay.toml")]
+        manifest: Utf8PathBuf,
+        /// Print the statements instead of running them
+        #[arg(long)]
+        print: bool,
+    },
+    /// Prints the version
+    Version,
+    #[command(flatten)]
+    Unbuilt(unbuilt::Command),
+}
+
+impl Args {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What ended it.
+    pub fn run(self) -> Result<(), Error> {
+        match self.command {
+            Command::Run { watch: true, .. } => Err(unbuilt::refuse("`forebay run --watch`")),
+            Command::Run { manifest, watch: false } => App::start(load::manifest(&manifest)?)?.run(),
+            Command::Check { manifest, offline } => check::run(&manifest, offline, self.output == Output::Json),
+            Command::Init { manifest, print } => init::run(&manifest, print),
+            Command::Version => {
+                telemetry::print(&format!("forebay {}", env!("CARGO_PKG_VERSION")));
+                Ok(())
+            }
+            Command::Unbuilt(command) => Err(command.refuse()),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Commands that have a name and a meaning but are not built yet: refused with a sentence, never ignored.
+
+use clap::Subcommand;
+
+use crate::error::{Error, ErrorKind};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Rest {
+    /// Its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    rest: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// The same runtime without servers (not built yet)
+    Dev(Rest),
+    /// From a handler's template to its component (not built yet)
+    Plugin(Rest),
+    /// Re-reads the manifest of a running process (not built yet)
+    Reload(Rest),
+    /// What runs (not built yet; ask http://127.0.0.1:9464/status)
+    Status(Rest),
+    /// How far behind (not built yet; ask http://127.0.0.1:9464/status)
+    Lag(Rest),
+    /// Why a partition does not move (not built yet; ask http://127.0.0.1:9464/status)
+    Why(Rest),
+    /// Pauses a binding (not built yet)
+    Pause(Rest),
+    /// Resumes a binding (not built yet)
+    Resume(Rest),
+    /// Shows and moves positions (not built yet)
+    Position(Rest),
+    /// Dead letters: browse and send back (not built yet)
+    Dlq(Rest),
+    /// Shell completions (not built yet)
+    Completions(Rest),
+}
+
+impl Command {
+    pub(super) fn refuse(&self) -> Error {
+        let (name, rest) = match self {
+            Self::Dev(rest) => ("dev", rest),
+            Self::Plugin(rest) => ("plugin", rest),
+            Self::Reload(rest) => ("reload", rest),
+            Self::Status(rest) => ("status", rest),
+            Self::Lag(rest) => ("lag", rest),
+            Self::Why(rest) => ("why", rest),
+            Self::Pause(rest) => ("pause", rest),
+            Self::Resume(rest) => ("resume", rest),
+            Self::Position(rest) => ("position", rest),
+            Self::Dlq(rest) => ("dlq", rest),
+            Self::Completions(rest) => ("completions", rest),
+        };
+        let words: Vec<&str> = ["forebay", name].into_iter().chain(rest.rest.iter().map(String::as_str)).collect();
+        refuse(&format!("`{}`", words.join(" ")))
+    }
+}
+
+pub(super) fn refuse(what: &str) -> Error {
+    Error::new(
+        ErrorKind::Usage,
+        format!("{what} is not built yet; this version has `run`, `check`, `init` and `version`"),
+    )
+}

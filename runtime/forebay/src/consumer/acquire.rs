@@ -1,0 +1,116 @@
+//! How a lane gets its position: what the broker knows, what the ledger knows, and the table that decides.
+
+use std::sync::Arc;
+
+use forebay_core::lane::Acquired;
+use forebay_core::lane::position::{GroupOffset, Question};
+use forebay_core::manifest::settings::Start;
+use forebay_core::verdict::{Cause, Reason, Verdict};
+use forebay_kafka::{Committed, Partition, Watermark};
+use forebay_sink::{AcquireRequest, LaneKey};
+
+use crate::consumer::binding::{Binding, Prepared, of_kafka};
+
+/// A lane's row, with what the binding needs to work on it.
+pub(super) struct Granted {
+    /// For the lane.
+    pub(super) acquired: Acquired,
+    /// What servers said of the binding.
+    pub(super) prepared: Arc<Prepared>,
+}
+
+/// Asks everything anew: a halt that a person mended is seen at the next probe.
+pub(super) async fn acquire(binding: &Binding, at: &Partition, owner: &str) -> Result<Granted, Verdict> {
+    let prepared = binding.prepare().await?;
+    let admin = &binding.needs.admin;
+    let committed = admin.committed(&binding.settings.group, std::slice::from_ref(at)).await;
+    let committed = committed.map_err(|error| of_kafka(&error))?.into_iter().next().flatten();
+    let log = admin.watermarks(at).await.map_err(|error| of_kafka(&error))?;
+    let start_offset = start_offset(binding, at, log).await?;
+    let acquired = match (&binding.needs.sink, &prepared.ledger_id) {
+        (Some(sink), Some(ledger_id)) => {
+            let request = request(binding, at, owner, ledger_id, (committed, log, start_offset)).await?;
+            sink.acquire(&request).await?
+        }
+        _ => Acquired { epoch: 0, position: of_group(binding, at, committed, log, start_offset)?, resend: Vec::new() },
+    };
+    Ok(Granted { acquired, prepared })
+}
+
+async fn request(
+    binding: &Binding,
+    at: &Partition,
+    owner: &str,
+    ledger_id: &str,
+    (committed, log, start_offset): (Option<Committed>, Watermark, i64),
+) -> Result<AcquireRequest, Verdict> {
+    let admin = &binding.needs.admin;
+    let Some(facts) = admin.describe(&at.topic).await.map_err(|error| of_kafka(&error))? else {
+        let message = format!("topic `{}` does not exist any more; create it or correct the manifest", at.topic);
+        return Err(Verdict::Unavailable(Cause::new(Reason::Kafka, message)));
+    };
+    let cluster_id = admin.cluster_id().await.map_err(|error| of_kafka(&error))?;
+    Ok(AcquireRequest {
+        key: key(binding, at),
+        owner: owner.to_owned(),
+        question: Question {
+            partition: format!("{}/{}", at.topic, at.partition),
+            group: binding.settings.group.clone(),
+            binding: binding.settings.name.clone(),
+            ledger_id: ledger_id.to_owned(),
+            cluster_id: Some(cluster_id),
+            topic_id: facts.id,
+            log: (log.low, log.high),
+            start: binding.settings.start,
+        },
+        group_offset: committed.map(|committed| GroupOffset {
+            offset: committed.offset,
+            metadata: committed.metadata.unwrap_or_default(),
+        }),
+        start_offset,
+        partitions: facts.partitions,
+        plugin_digest: binding.needs.plugin.digest().to_owned(),
+    })
+}
+
+/// A partition's key in the ledger.
+pub(super) fn key(binding: &Binding, at: &Partition) -> LaneKey {
+    LaneKey {
+        source: binding.needs.source.clone(),
+        group: binding.settings.group.clone(),
+        topic: at.topic.to_string(),
+        partition: at.partition,
+    }
+}
+
+async fn start_offset(binding: &Binding, at: &Partition, log: Watermark) -> Result<i64, Verdict> {
+    match binding.settings.start {
+        Start::Earliest | Start::Error => Ok(log.low),
+        Start::Latest => Ok(log.high),
+        Start::Timestamp(time) => binding.needs.admin.offset_for_time(at, time).await.map_err(|error| of_kafka(&error)),
+    }
+}
+
+/// Without a ledger the group's offset is the position, and what is outside the log halts as well.
+fn of_group(
+    binding: &Binding,
+    at: &Partition,
+    committed: Option<Committed>,
+    log: Watermark,
+    start_offset: i64,
+) -> Result<i64, Verdict> {
+    let halt = |message: String| Err(Verdict::Misconfigured(Cause::new(Reason::Position, message)));
+    let (topic, partition, group) = (&at.topic, at.partition, &binding.settings.group);
+    match committed {
+        None if binding.settings.start == Start::Error => halt(format!(
+            "{topic}/{partition} has no offset in group `{group}`, and the manifest says start = \"error\""
+        )),
+        None => Ok(start_offset),
+        Some(Committed { offset, .. }) if !(log.low..=log.high).contains(&offset) => halt(format!(
+            "the offset {offset} of group `{group}` is outside the log of {topic}/{partition} ({} to {}); set the group's \
+             offset with Kafka's own consumer-groups tool",
+            log.low, log.high
+        )),
+        Some(Committed { offset, .. }) => Ok(offset),
+    }
+}

@@ -1,0 +1,215 @@
+//! A binding with what servers say of it: its targets' tables and topics, the dead-letter topic, the ledger.
+
+use std::sync::Arc;
+
+use forebay_core::dead_letter::{LetterTopic, Origin};
+use forebay_core::fault::Fault;
+use forebay_core::manifest::settings::{self, DeadLetter, TargetKind as Kind};
+use forebay_core::outcome::Outcome;
+use forebay_core::plan::check;
+use forebay_core::plan::target::{TableTarget, Target, TargetKind, Targets, TopicTarget};
+use forebay_core::verdict::{Cause, Reason, Verdict};
+use forebay_kafka::{Admin, Error, Kind as ErrorKind, TopicFacts};
+use forebay_plugin_host::{Check, Host, Plugin};
+use forebay_sink::Postgres;
+use tokio::sync::Mutex;
+use tracing::info;
+
+/// What a topic takes where the broker does not tell.
+const MESSAGE_MAX: usize = 1_048_588;
+
+/// What a binding works with.
+#[derive(Clone)]
+pub struct Needs {
+    /// Runs handlers.
+    pub host: Arc<Host>,
+    /// The binding's plugin.
+    pub plugin: Arc<Plugin>,
+    /// The binding's database, if it has a table.
+    pub sink: Option<Postgres>,
+    /// Asks the cluster.
+    pub admin: Admin,
+    /// What the ledger calls the cluster.
+    pub source: String,
+}
+
+/// A binding.
+pub struct Binding {
+    /// What the manifest says.
+    pub settings: settings::Binding,
+    /// The headers that the handler gets.
+    pub headers: Arc<settings::Headers>,
+    /// What it works with.
+    pub needs: Needs,
+    prepared: Mutex<Option<Arc<Prepared>>>,
+}
+
+/// What servers said of a binding.
+pub struct Prepared {
+    /// What effects are checked and planned against.
+    pub targets: Arc<Targets>,
+    /// What letters and publishes say of their origin.
+    pub origin: Arc<Origin>,
+    /// The ledger's id, if there is a ledger.
+    pub ledger_id: Option<String>,
+    /// The check of the contract, for the plugin host.
+    pub check: Arc<dyn Check>,
+}
+
+struct Contract(Arc<Targets>);
+
+impl Check for Contract {
+    fn check(&self, outcome: &Outcome) -> Result<(), Fault> {
+        check::outcome(outcome, &self.0)
+    }
+}
+
+impl Binding {
+    /// Returns a binding that has asked no server yet.
+    pub fn new(settings: settings::Binding, needs: Needs) -> Self {
+        let headers = Arc::new(settings.headers.clone());
+        Self { settings, headers, needs, prepared: Mutex::new(None) }
+    }
+
+    /// Asks the servers, once; later calls return what they said.
+    ///
+    /// # Errors
+    /// Where a server is away, or something the manifest names is not there.
+    pub async fn prepare(&self) -> Result<Arc<Prepared>, Verdict> {
+        let mut prepared = self.prepared.lock().await;
+        if let Some(prepared) = &*prepared {
+            return Ok(prepared.clone());
+        }
+        let fresh = Arc::new(self.ask().await?);
+        *prepared = Some(fresh.clone());
+        Ok(fresh)
+    }
+
+    /// Asks the tables again, after a handler named a column that was not there. Only columns that came since count: what
+    /// became stricter is the schema's fault, not the records'.
+    pub async fn grown(&self, known: &Arc<Prepared>) -> Option<Arc<Prepared>> {
+        let mut prepared = self.prepared.lock().await;
+        if let Some(current) = prepared.as_ref().filter(|current| !Arc::ptr_eq(current, known)) {
+            return Some(current.clone());
+        }
+        let targets = self.targets().await.ok()?;
+        if !has_grown(&known.targets, &targets) {
+            return None;
+        }
+        info!(binding = self.settings.name, "columns were added to the tables; rows may name them from now on");
+        let targets = Arc::new(targets);
+        let fresh = Arc::new(Prepared {
+            check: Arc::new(Contract(targets.clone())),
+            targets,
+            origin: known.origin.clone(),
+            ledger_id: known.ledger_id.clone(),
+        });
+        *prepared = Some(fresh.clone());
+        Some(fresh)
+    }
+
+    async fn ask(&self) -> Result<Prepared, Verdict> {
+        let letters = self.letters().await?;
+        let targets = Arc::new(self.targets().await?);
+        let ledger_id = match &self.needs.sink {
+            Some(sink) => Some(sink.ledger_id().await?),
+            None => None,
+        };
+        let origin = Arc::new(Origin {
+            binding: self.settings.name.clone(),
+            group: self.settings.group.clone(),
+            plugin: self.settings.plugin.clone(),
+            digest: self.needs.plugin.digest().to_owned(),
+            letters,
+        });
+        Ok(Prepared { check: Arc::new(Contract(targets.clone())), targets, origin, ledger_id })
+    }
+
+    async fn letters(&self) -> Result<Option<LetterTopic>, Verdict> {
+        let DeadLetter::Topic { topic, create } = &self.settings.dead_letter else { return Ok(None) };
+        if *create && self.needs.admin.describe(topic).await.map_err(|error| of_kafka(&error))?.is_none() {
+            let source = self.settings.topics.first().map(String::as_str).unwrap_or_default();
+            let partitions = self.topic(source).await?.partitions;
+            info!(binding = self.settings.name, topic, partitions, "making the dead-letter topic");
+            let settings = [("cleanup.policy", "delete")];
+            self.needs.admin.create_topic(topic, partitions, &settings).await.map_err(|error| of_kafka(&error))?;
+        }
+        let facts = self.topic(topic).await?;
+        if facts.cleanup_policy.as_deref().is_some_and(|policy| policy.contains("compact")) {
+            let message = format!(
+                "the dead-letter topic `{topic}` is compacted, which erases letters and refuses those without a key; set its \
+                 cleanup.policy to delete"
+            );
+            return Err(Verdict::Misconfigured(Cause::new(Reason::Kafka, message)));
+        }
+        Ok(Some(LetterTopic { topic: topic.as_str().into(), partitions: facts.partitions }))
+    }
+
+    async fn targets(&self) -> Result<Targets, Verdict> {
+        let mut targets = Vec::with_capacity(self.settings.targets.len());
+        for target in &self.settings.targets {
+            let kind = match &target.kind {
+                Kind::Table(table) => TargetKind::Table(Box::new(self.table(table).await?)),
+                Kind::Topic(topic) => {
+                    let max = self.topic(topic).await?.max_message_bytes.and_then(|max| usize::try_from(max).ok());
+                    TargetKind::Topic(TopicTarget {
+                        topic: topic.as_str().into(),
+                        max_bytes: max.unwrap_or(MESSAGE_MAX),
+                    })
+                }
+            };
+            targets.push(Target { name: target.name.clone(), kind });
+        }
+        Ok(Targets::new(targets))
+    }
+
+    async fn table(&self, table: &settings::Table) -> Result<TableTarget, Verdict> {
+        let Some(sink) = &self.needs.sink else {
+            let message = format!("binding `{}` has a table and no sink", self.settings.name);
+            return Err(Verdict::Misconfigured(Cause::new(Reason::Schema, message)));
+        };
+        let report = sink.table(table).await?;
+        if let Some(fault) = report.faults.into_iter().next() {
+            return Err(Verdict::Misconfigured(fault));
+        }
+        let joined = TableTarget::try_new(table.clone(), Arc::new(report.facts));
+        joined.map_err(|error| Verdict::Misconfigured(Cause::new(Reason::Schema, error.to_string())))
+    }
+
+    async fn topic(&self, topic: &str) -> Result<TopicFacts, Verdict> {
+        match self.needs.admin.describe(topic).await {
+            Ok(Some(facts)) => Ok(facts),
+            // A topic may still be made: it is waited for.
+            Ok(None) => {
+                let message = format!("topic `{topic}` does not exist; create it or correct the manifest");
+                Err(Verdict::Unavailable(Cause::new(Reason::Kafka, message)))
+            }
+            Err(error) => Err(of_kafka(&error)),
+        }
+    }
+}
+
+/// What Kafka's errors say to a lane.
+pub(super) fn of_kafka(error: &Error) -> Verdict {
+    let cause = Cause::new(Reason::Kafka, error.to_string());
+    match error.kind() {
+        ErrorKind::Unavailable | ErrorKind::Fatal => Verdict::Unavailable(cause),
+        ErrorKind::Configuration => Verdict::Misconfigured(cause),
+    }
+}
+
+/// Whether the only difference is that columns came which a row may leave out.
+fn has_grown(known: &Targets, now: &Targets) -> bool {
+    let tables = (0..known.len()).filter_map(|index| Some((known.table(index)?, now.table(index)?)));
+    let mut has_more = false;
+    for (known, now) in tables {
+        for column in &now.facts.columns {
+            match known.facts.columns.iter().find(|before| before.name == column.name) {
+                Some(before) if before == column => {}
+                None if column.is_nullable || column.has_default => has_more = true,
+                Some(_) | None => return false,
+            }
+        }
+    }
+    has_more
+}

@@ -1,0 +1,14 @@
+//! Groups and lanes at work: the shells around what the core decides.
+
+mod acquire;
+mod binding;
+mod compute;
+mod registry;
+mod runner;
+mod send;
+mod shell;
+mod terminal;
+
+pub use binding::{Binding, Needs};
+pub use registry::Registry;
+pub use runner::Runner;

@@ -1,0 +1,38 @@
+//! Which binding reads which topic of a group.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::consumer::binding::Binding;
+
+/// The bindings of one consumer group, by topic.
+#[derive(Clone, Default)]
+pub struct Registry {
+    by_topic: HashMap<String, Arc<Binding>>,
+}
+
+impl Registry {
+    /// Sorts bindings by their group. A topic is in a group once: the manifest saw to it.
+    pub fn by_group(bindings: Vec<Arc<Binding>>) -> BTreeMap<String, Self> {
+        let mut groups: BTreeMap<String, Self> = BTreeMap::new();
+        for binding in bindings {
+            let registry = groups.entry(binding.settings.group.clone()).or_default();
+            for topic in &binding.settings.topics {
+                registry.by_topic.insert(topic.clone(), binding.clone());
+            }
+        }
+        groups
+    }
+
+    /// Returns the binding that reads a topic.
+    pub fn binding(&self, topic: &str) -> Option<&Arc<Binding>> {
+        self.by_topic.get(topic)
+    }
+
+    /// Returns the group's topics.
+    pub fn topics(&self) -> Vec<String> {
+        let mut topics: Vec<String> = self.by_topic.keys().cloned().collect();
+        topics.sort_unstable();
+        topics
+    }
+}

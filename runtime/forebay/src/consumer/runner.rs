@@ -1,0 +1,267 @@
+//! One consumer group at work: it gives each assigned partition a lane and takes it away again. It never waits for a
+//! handler or a database: a revoked lane ends by itself, and its transaction, if one is under way, is fenced or done
+//! before the next owner's first.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use forebay_core::budget::Budget;
+use forebay_core::lane::{State, Status};
+use forebay_core::manifest::settings::Kafka;
+use forebay_kafka::{Assigned, Error, Group, GroupEvent, GroupSettings, Partition, Producer};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument as _, error, info, info_span, warn};
+
+use crate::consumer::registry::Registry;
+use crate::consumer::shell::{Order, Shell, Surroundings};
+use crate::metrics::Metrics;
+use crate::status::{Board, LaneName, LaneView};
+
+/// Events of the group's thread that may wait here; the thread keeps what does not fit.
+const EVENTS: usize = 64;
+
+/// How long a group that ended with a fatal error waits before it starts anew.
+const RESTART: Duration = Duration::from_secs(3);
+
+/// One consumer group.
+pub struct Runner {
+    /// The group's name.
+    pub group: String,
+    /// Its bindings.
+    pub registry: Registry,
+    /// The cluster.
+    pub kafka: Kafka,
+    /// Sends what the lanes decide.
+    pub producer: Producer,
+    /// The process's one byte budget.
+    pub budget: Budget,
+    /// Bytes for the client's own queue.
+    pub client_bytes: usize,
+    /// Bytes of a lane's outbox.
+    pub outbox_bytes: usize,
+    /// What is told.
+    pub board: Arc<Board>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Who this process is.
+    pub owner: Arc<str>,
+    /// How long a stop may take.
+    pub deadline: Duration,
+}
+
+struct Running {
+    assignment: u64,
+    orders: mpsc::Sender<Order>,
+}
+
+enum Ended {
+    Stopped,
+    Fatal,
+}
+
+impl Runner {
+    /// Runs until `stop` is cancelled; a group that ends with a fatal error is started anew.
+    pub async fn run(self, stop: CancellationToken) {
+        let span = info_span!("consumer", group = %self.group);
+        async {
+            while !stop.is_cancelled() {
+                match self.start(&stop).await {
+                    Ok(Ended::Stopped) => return,
+                    Ok(Ended::Fatal) => {}
+                    Err(error) => error!(%error, "the consumer can not be started"),
+                }
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = tokio::time::sleep(RESTART) => {}
+                }
+            }
+        }
+        .instrument(span)
+        .await;
+    }
+
+    async fn start(&self, stop: &CancellationToken) -> Result<Ended, Error> {
+        let (events, mut heard) = mpsc::channel(EVENTS);
+        let settings = GroupSettings {
+            kafka: self.kafka.clone(),
+            group: self.group.clone(),
+            topics: self.registry.topics(),
+            buffered_bytes: self.client_bytes,
+        };
+        let group = Arc::new(Group::start(settings, self.budget.clone(), events)?);
+        let around = Surroundings {
+            group: group.clone(),
+            producer: self.producer.clone(),
+            board: self.board.clone(),
+            metrics: self.metrics.clone(),
+            owner: self.owner.clone(),
+            outbox_bytes: self.outbox_bytes,
+        };
+        let lanes = TaskTracker::new();
+        let mut running: HashMap<Partition, Running> = HashMap::new();
+        let mut beat = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = beat.tick() => self.board.group(&self.group, |view| view.since_last_turn = group.since_last_turn()),
+                event = heard.recv() => match event {
+                    Some(GroupEvent::Fatal(error)) => {
+                        error!(%error, "the group lost everything; it is started anew");
+                        self.board.group(&self.group, |view| view.trouble = Some(error.to_string()));
+                        self.let_go(&mut running);
+                        return Ok(Ended::Fatal);
+                    }
+                    Some(event) => self.on(event, &around, &lanes, &mut running),
+                    None => return Ok(Ended::Fatal),
+                },
+            }
+        }
+        self.stop(&group, &lanes, running, heard).await;
+        Ok(Ended::Stopped)
+    }
+
+    fn on(
+        &self,
+        event: GroupEvent,
+        around: &Surroundings,
+        lanes: &TaskTracker,
+        running: &mut HashMap<Partition, Running>,
+    ) {
+        match event {
+            GroupEvent::Assigned(assigned) => {
+                self.metrics.rebalances.with_label_values(&[self.group.as_str(), "assigned"]).inc();
+                self.board.group(&self.group, |view| view.is_joined = true);
+                let partitions: Vec<String> = assigned.iter().map(|assigned| name(&assigned.partition)).collect();
+                info!(partitions = partitions.join(" "), "partitions assigned");
+                for assigned in assigned {
+                    self.assign(assigned, around, lanes, running);
+                }
+            }
+            GroupEvent::Revoked { partitions, lost } => {
+                let kind = if lost { "lost" } else { "revoked" };
+                self.metrics.rebalances.with_label_values(&[self.group.as_str(), kind]).inc();
+                let names: Vec<String> = partitions.iter().map(|(partition, _)| name(partition)).collect();
+                info!(partitions = names.join(" "), kind, "partitions taken away");
+                for (partition, assignment) in partitions {
+                    if running.get(&partition).is_some_and(|lane| lane.assignment == assignment)
+                        && let Some(lane) = running.remove(&partition)
+                    {
+                        self.release(&partition, &lane);
+                    }
+                }
+            }
+            GroupEvent::CommitSettled { partition, offset, result: Ok(()), .. } => {
+                self.board.lane(&self.lane_name(&partition), |view| view.committed = Some(offset));
+            }
+            GroupEvent::CommitSettled { partition, offset, result: Err(error), .. } => {
+                warn!(partition = name(&partition), offset, %error, "the group's offset could not be committed; it is tried again");
+            }
+            GroupEvent::Unavailable(error) => {
+                warn!(%error, "the group waits");
+                self.board.group(&self.group, |view| view.trouble = Some(error.to_string()));
+            }
+            GroupEvent::Recovered => {
+                info!("the group goes on");
+                self.board.group(&self.group, |view| view.trouble = None);
+            }
+            GroupEvent::Fatal(_) => {}
+        }
+    }
+
+    fn assign(
+        &self,
+        assigned: Assigned,
+        around: &Surroundings,
+        lanes: &TaskTracker,
+        running: &mut HashMap<Partition, Running>,
+    ) {
+        let Assigned { partition, assignment, committed, feed } = assigned;
+        let Some(binding) = self.registry.binding(&partition.topic).cloned() else {
+            error!(partition = name(&partition), "assigned, but no binding reads this topic");
+            return;
+        };
+        let lane = self.lane_name(&partition);
+        let status = Status { state: State::Starting, position: None, why: None, next_try: None, oldest_ms: None };
+        let committed = committed.ok().flatten().map(|committed| committed.offset);
+        let (group, end) = (self.group.clone(), None);
+        let view = LaneView { group, status, committed, send_trouble: None, end, moved: Instant::now() };
+        self.board.put(lane.clone(), view);
+        // Two orders at the most: a drain, then a let.
+        let (orders, heard) = mpsc::channel(2);
+        let span = info_span!("lane", topic = %partition.topic, partition = partition.partition);
+        let at = partition.clone();
+        let (shell, actions) = Shell::new(binding, around.clone(), (at, assignment, feed), lane, heard);
+        lanes.spawn(shell.run(actions).instrument(span));
+        if let Some(before) = running.insert(partition.clone(), Running { assignment, orders }) {
+            let _it_ended_already = before.orders.try_send(Order::Let);
+        }
+    }
+
+    fn release(&self, partition: &Partition, lane: &Running) {
+        let _it_ended_already = lane.orders.try_send(Order::Let);
+        self.board.remove(&self.lane_name(partition));
+    }
+
+    fn let_go(&self, running: &mut HashMap<Partition, Running>) {
+        for (partition, lane) in running.drain() {
+            self.release(&partition, &lane);
+        }
+        self.board.group(&self.group, |view| view.is_joined = false);
+    }
+
+    /// Stops fetching, finishes what is in flight, commits, leaves the group; all of it within the deadline.
+    async fn stop(
+        &self,
+        group: &Group,
+        lanes: &TaskTracker,
+        running: HashMap<Partition, Running>,
+        mut heard: mpsc::Receiver<GroupEvent>,
+    ) {
+        let end = Instant::now() + self.deadline;
+        group.stop_fetching();
+        for lane in running.values() {
+            let _it_ended_already = lane.orders.try_send(Order::Drain);
+        }
+        lanes.close();
+        let drained = async {
+            loop {
+                tokio::select! {
+                    () = lanes.wait() => return,
+                    // A rebalance during the stop: what is taken away ends, what comes is left alone.
+                    Some(event) = heard.recv() => if let GroupEvent::Revoked { partitions, .. } = event {
+                        for lane in partitions.iter().filter_map(|(partition, _)| running.get(partition)) {
+                            let _it_ended_already = lane.orders.try_send(Order::Let);
+                        }
+                    },
+                }
+            }
+        };
+        // Some seconds are left for the commit and the goodbye.
+        let reserve = (self.deadline / 4).min(Duration::from_secs(5));
+        if tokio::time::timeout_at(end - reserve, drained).await.is_err() {
+            warn!("not everything in flight could be finished within the deadline; it runs again after the restart");
+        }
+        if let Err(error) = group.flush_commits(end.saturating_duration_since(Instant::now()).min(reserve)).await {
+            warn!(%error, "the group's offsets may be behind; the ledger is not");
+        }
+        group.close(end.saturating_duration_since(Instant::now())).await;
+        info!("left the group");
+    }
+
+    fn lane_name(&self, partition: &Partition) -> LaneName {
+        let binding = self.registry.binding(&partition.topic).map(|binding| binding.settings.name.clone());
+        LaneName {
+            binding: binding.unwrap_or_default(),
+            topic: partition.topic.to_string(),
+            partition: partition.partition,
+        }
+    }
+}
+
+fn name(partition: &Partition) -> String {
+    format!("{}/{}", partition.topic, partition.partition)
+}

@@ -1,0 +1,373 @@
+//! The thin async shell around a lane: it carries events to the state machine and actions out of it. One task for each
+//! assigned partition; it ends when the partition is revoked or drained.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use forebay_core::dead_letter::Origin;
+use forebay_core::lane::position::marker;
+use forebay_core::lane::{Action, Authority, Event, Lane, Settings, Write, Written};
+use forebay_core::verdict::{Cause, Reason, Verdict};
+use forebay_kafka::{Commit, Feed, Fetched, Group, Partition, Producer, StopCause};
+use forebay_sink::{Committed, WriteContext};
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tracing::{Instrument as _, debug, info_span, warn};
+
+use crate::consumer::acquire::{self, Granted};
+use crate::consumer::binding::{Binding, Prepared};
+use crate::consumer::compute;
+use crate::consumer::{send, terminal};
+use crate::metrics::Metrics;
+use crate::status::{Board, LaneName};
+
+/// What a lane needs besides its partition.
+#[derive(Clone)]
+pub(super) struct Surroundings {
+    pub(super) group: Arc<Group>,
+    pub(super) producer: Producer,
+    pub(super) board: Arc<Board>,
+    pub(super) metrics: Arc<Metrics>,
+    /// Who this process is, for people.
+    pub(super) owner: Arc<str>,
+    /// The most bytes of a lane's messages that wait for Kafka.
+    pub(super) outbox_bytes: usize,
+}
+
+/// What a lane is told from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Finish what is in flight, then end.
+    Drain,
+    /// The partition is gone: end as soon as no transaction is under way.
+    Let,
+}
+
+/// A lane's shell.
+pub(super) struct Shell {
+    lane: Lane,
+    at: Partition,
+    assignment: u64,
+    name: LaneName,
+    binding: Arc<Binding>,
+    around: Surroundings,
+    feed: Feed,
+    orders: mpsc::Receiver<Order>,
+    /// What was asked for and has not been answered. At most one acquire, one computation, one transaction, and a send
+    /// for each row of the outbox, which is bounded in bytes.
+    in_flight: JoinSet<Answer>,
+    prepared: Option<Arc<Prepared>>,
+    epoch: i64,
+    wake: Option<Duration>,
+    is_over: bool,
+}
+
+enum Answer {
+    Acquired(Result<Granted, Verdict>),
+    Computed(u64, Result<compute::Computed, Verdict>, Duration),
+    Written(Write, Result<Committed, Verdict>, Duration),
+    Sent(i64, Arc<Vec<forebay_core::outbox::Outgoing>>, Option<Vec<forebay_core::outbox::Outgoing>>),
+}
+
+enum Heard {
+    Order(Option<Order>),
+    Answer(Answer),
+    Fetched(Option<Fetched>),
+    Tick,
+}
+
+impl Shell {
+    pub(super) fn new(
+        binding: Arc<Binding>,
+        around: Surroundings,
+        (at, assignment, feed): (Partition, u64, Feed),
+        name: LaneName,
+        orders: mpsc::Receiver<Order>,
+    ) -> (Self, Vec<Action>) {
+        let mut actions = Vec::new();
+        let authority = if binding.needs.sink.is_some() { Authority::Ledger } else { Authority::Group };
+        let settings = Settings {
+            batch: binding.settings.batch,
+            retry: binding.settings.retry,
+            authority,
+            outbox_bytes: around.outbox_bytes,
+            seed: assignment.wrapping_mul(31).wrapping_add(u64::from(at.partition.unsigned_abs())),
+        };
+        let lane = Lane::new(settings, &mut actions);
+        let shell = Self {
+            lane,
+            at,
+            assignment,
+            name,
+            binding,
+            around,
+            feed,
+            orders,
+            in_flight: JoinSet::new(),
+            prepared: None,
+            epoch: 0,
+            wake: None,
+            is_over: false,
+        };
+        (shell, actions)
+    }
+
+    /// Runs until the partition is revoked or drained.
+    pub(super) async fn run(mut self, actions: Vec<Action>) {
+        self.perform(actions);
+        while !self.is_over {
+            let heard = self.listen().await;
+            self.on(heard);
+            self.tell();
+        }
+        // A transaction that was sent is waited for: its records are counted here or nowhere.
+        while self.lane.is_writing() {
+            let Some(Ok(answer)) = self.in_flight.join_next().await else { break };
+            if let Answer::Written(write, result, took) = answer {
+                let _the_row_is_anothers_now = self.written(&write, result, took);
+                break;
+            }
+        }
+    }
+
+    /// Waits for whatever comes first. Each of the sources is cancel-safe.
+    async fn listen(&mut self) -> Heard {
+        let wake = self.wake.map(|wake| self.around.board.at(wake));
+        tokio::select! {
+            biased; // Orders first: a revoked partition must not take another batch.
+            order = self.orders.recv() => Heard::Order(order),
+            Some(answer) = self.in_flight.join_next(), if !self.in_flight.is_empty() => match answer {
+                Ok(answer) => Heard::Answer(answer),
+                // Only a panic ends a task: the lane lets go, and another assignment starts from the ledger.
+                Err(error) => {
+                    tracing::error!(%error, "a lane's task failed; the partition is let go");
+                    Heard::Order(None)
+                }
+            },
+            fetched = self.feed.next(), if self.lane.wants_records() => Heard::Fetched(fetched),
+            () = sleep_until(wake), if wake.is_some() => Heard::Tick,
+        }
+    }
+
+    fn on(&mut self, heard: Heard) {
+        let event = match heard {
+            Heard::Order(Some(Order::Drain)) => Some(Event::Drain),
+            Heard::Order(Some(Order::Let) | None) | Heard::Fetched(None) => {
+                self.is_over = true;
+                None
+            }
+            Heard::Tick => {
+                self.wake = None;
+                Some(Event::Tick)
+            }
+            Heard::Fetched(Some(fetched)) => Some(self.fetched(fetched)),
+            Heard::Answer(answer) => self.answered(answer),
+        };
+        if let Some(event) = event {
+            let mut actions = Vec::new();
+            self.lane.hear(event, self.around.board.now(), &mut actions);
+            self.perform(actions);
+        }
+    }
+
+    fn fetched(&self, fetched: Fetched) -> Event {
+        match fetched {
+            Fetched::Records { generation, records } => Event::Fetched { generation, records },
+            Fetched::End { generation, offset } => Event::End { generation, offset },
+            Fetched::Seeked { generation, offset } => Event::Seeked { generation, offset },
+            Fetched::Stopped { cause, reason, offset, .. } => {
+                let Partition { topic, partition } = &self.at;
+                let place = offset.map_or(String::new(), |offset| format!(" at offset {offset}"));
+                let what = match cause {
+                    StopCause::OutOfRange => "what was next in the log is gone",
+                    StopCause::Corrupt => "a batch in the log is damaged",
+                    StopCause::Undecodable => "a batch in the log can not be decoded",
+                };
+                Event::Lost(Cause::new(Reason::Position, format!("{topic}/{partition}{place}: {what}: {reason}")))
+            }
+        }
+    }
+
+    fn answered(&mut self, answer: Answer) -> Option<Event> {
+        match answer {
+            Answer::Acquired(Ok(Granted { acquired, prepared })) => {
+                self.prepared = Some(prepared);
+                self.epoch = acquired.epoch;
+                debug!(position = acquired.position, epoch = acquired.epoch, "partition acquired");
+                Some(Event::Acquired(Ok(acquired)))
+            }
+            Answer::Acquired(Err(verdict)) => {
+                self.failed("acquire", &verdict);
+                Some(Event::Acquired(Err(verdict)))
+            }
+            Answer::Computed(batch, result, took) => {
+                self.stage("handle", took);
+                let result = result.map(|computed| {
+                    self.prepared = computed.grown.or(self.prepared.take());
+                    computed.handled
+                });
+                result.as_ref().err().inspect(|verdict| self.failed("handle", verdict));
+                Some(Event::Computed { batch, result })
+            }
+            Answer::Written(write, result, took) => Some(Event::Written { result: self.written(&write, result, took) }),
+            Answer::Sent(next, messages, kept) => {
+                if let Some(prepared) = &self.prepared {
+                    terminal::sent(&self.binding, prepared, &messages, &self.around.metrics);
+                }
+                // None: the producer was stopped, and the rows stay in the outbox.
+                kept.map(|kept| Event::Sent { next, kept })
+            }
+        }
+    }
+
+    fn written(&self, write: &Write, result: Result<Committed, Verdict>, took: Duration) -> Result<Written, Verdict> {
+        match result {
+            Ok(committed) => {
+                self.stage("write", took);
+                if let Some(prepared) = &self.prepared {
+                    terminal::committed(&self.binding, prepared, write, &committed, &self.around.metrics);
+                }
+                Ok(committed.written)
+            }
+            Err(verdict) => {
+                self.failed("write", &verdict);
+                Err(verdict)
+            }
+        }
+    }
+
+    /// One place for the log and the metric of what did not work. A retry is not a drop.
+    fn failed(&self, what: &str, verdict: &Verdict) {
+        let (class, message) = match verdict {
+            Verdict::Record(fault) => (fault.class.as_str(), fault.message.as_str()),
+            Verdict::Unavailable(cause) | Verdict::Misconfigured(cause) => {
+                (cause.reason.as_str(), cause.message.as_str())
+            }
+            Verdict::Fenced => ("fenced", "another owner has this partition"),
+            Verdict::Unknown(why) => ("unknown", why.as_str()),
+        };
+        self.around.metrics.retries.with_label_values(&[self.binding.settings.name.as_str(), class]).inc();
+        match verdict {
+            Verdict::Misconfigured(_) => tracing::error!(class, "{what} halts: {message}"),
+            _ => warn!(class, "{what} is tried again: {message}"),
+        }
+    }
+
+    fn stage(&self, stage: &str, took: Duration) {
+        let labels = [self.binding.settings.name.as_str(), stage];
+        self.around.metrics.batch_seconds.with_label_values(&labels).observe(took.as_secs_f64());
+    }
+
+    fn perform(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Acquire => self.acquire(),
+                Action::StartAt(offset) => self.around.group.start_at(&self.at, self.assignment, offset),
+                Action::Compute(command) => self.compute(command),
+                Action::Write(write) => self.write(write),
+                Action::Send { next, messages } => self.send(next, messages),
+                Action::Commit { offset, leader_epoch } => self.commit(offset, leader_epoch),
+                Action::WakeAt(at) => self.wake = Some(at),
+                Action::Drained => self.is_over = true,
+            }
+        }
+    }
+
+    fn acquire(&mut self) {
+        let (binding, at, owner) = (self.binding.clone(), self.at.clone(), self.around.owner.clone());
+        let acquire = async move { Answer::Acquired(acquire::acquire(&binding, &at, &owner).await) };
+        self.in_flight.spawn(acquire.in_current_span());
+    }
+
+    fn compute(&mut self, command: forebay_core::lane::Command) {
+        let (binding, prepared) = (self.binding.clone(), self.prepared.clone());
+        let count = command.records.len() - command.from;
+        #[expect(clippy::cast_precision_loss, reason = "a batch is far below 2^53 records")]
+        self.around.metrics.batch_records.with_label_values(&[binding.settings.name.as_str()]).observe(count as f64);
+        let offset = |record: Option<&forebay_core::record::Record>| record.map(|record| record.offset);
+        let span = info_span!(
+            "batch",
+            first = offset(command.records.get(command.from)),
+            last = offset(command.records.last())
+        );
+        let compute = async move {
+            let started = Instant::now();
+            let result = match &prepared {
+                Some(prepared) => compute::compute(&binding, prepared, &command).await,
+                None => Err(Verdict::Unknown("the partition is not acquired yet".to_owned())),
+            };
+            Answer::Computed(command.batch, result, started.elapsed())
+        };
+        self.in_flight.spawn(compute.instrument(span));
+    }
+
+    fn write(&mut self, write: Write) {
+        let (binding, prepared, at) = (self.binding.clone(), self.prepared.clone(), self.at.clone());
+        let span = info_span!("batch", expected = write.expected, next = write.next);
+        let work = async move {
+            let started = Instant::now();
+            let result = match &prepared {
+                Some(prepared) => write_batch(&binding, prepared, &at, &write).await,
+                None => Err(Verdict::Fenced),
+            };
+            Answer::Written(write, result, started.elapsed())
+        };
+        self.in_flight.spawn(work.instrument(span));
+    }
+
+    fn send(&mut self, next: i64, messages: Arc<Vec<forebay_core::outbox::Outgoing>>) {
+        let (producer, board, name) = (self.around.producer.clone(), self.around.board.clone(), self.name.clone());
+        let send = async move {
+            forebay_sink::failpoint::pass("before-send");
+            let trouble = |why: Option<String>| board.lane(&name, |view| view.send_trouble = why);
+            let kept = send::send(&producer, messages.clone(), trouble).await;
+            forebay_sink::failpoint::pass("after-send");
+            Answer::Sent(next, messages, kept)
+        };
+        self.in_flight.spawn(send.in_current_span());
+    }
+
+    fn commit(&self, offset: i64, leader_epoch: Option<i32>) {
+        forebay_sink::failpoint::pass("before-group-commit");
+        let ledger_id = self.prepared.as_ref().and_then(|prepared| prepared.ledger_id.as_deref());
+        let metadata = ledger_id.map(|id| marker(id, self.epoch)).unwrap_or_default();
+        self.around.group.commit(&self.at, self.assignment, Commit { offset, leader_epoch, metadata });
+    }
+
+    fn tell(&self) {
+        let status = self.lane.status();
+        let end = self.around.group.watermarks(&self.at).map(|log| log.high);
+        self.around.board.lane(&self.name, |view| {
+            view.status = status;
+            view.end = end.max(view.status.position);
+        });
+    }
+}
+
+async fn write_batch(
+    binding: &Binding,
+    prepared: &Arc<Prepared>,
+    at: &Partition,
+    write: &Write,
+) -> Result<Committed, Verdict> {
+    let context = WriteContext {
+        key: acquire::key(binding, at),
+        targets: prepared.targets.clone(),
+        origin: Arc::<Origin>::clone(&prepared.origin),
+        retry: binding.settings.retry,
+    };
+    match &binding.needs.sink {
+        Some(sink) => sink.write(&context, write, Timestamp::now()).await,
+        // Nothing to write: what is decided goes to Kafka, and the group's offset follows its acknowledgement.
+        None => Ok(Committed::without_sink(&context, write, Timestamp::now())),
+    }
+}
+
+async fn sleep_until(wake: Option<Instant>) {
+    match wake {
+        Some(wake) => tokio::time::sleep_until(wake).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,63 @@
+//! What ends a command, and what the operator must do about it.
+
+use std::process::ExitCode;
+
+/// What the operator must do about an [`Error`]. The order is that of precedence, where several apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ErrorKind {
+    /// The manifest, the command line or the environment is wrong: mend it and start again.
+    Config,
+    /// A plugin is refused: replace it.
+    Plugin,
+    /// Kafka or a sink is out of reach: try again.
+    Unavailable,
+    /// A bug in the runtime: please report it.
+    Internal,
+    /// The command can not be used so.
+    Usage,
+}
+
+/// What ends a command: sentences for people, one for each thing that is wrong.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .sentences.join("\n"))]
+pub struct Error {
+    kind: ErrorKind,
+    sentences: Vec<String>,
+}
+
+impl ErrorKind {
+    /// Returns the exit status, after sysexits(3).
+    pub fn exit_code(self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Usage => 2,
+            Self::Plugin => 65,
+            Self::Unavailable => 69,
+            Self::Internal => 70,
+            Self::Config => 78,
+        })
+    }
+}
+
+impl Error {
+    /// Returns an error of one sentence.
+    pub fn new(kind: ErrorKind, sentence: impl Into<String>) -> Self {
+        Self { kind, sentences: vec![sentence.into()] }
+    }
+
+    /// Returns what is to be done.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Returns the sentences.
+    pub fn sentences(&self) -> &[String] {
+        &self.sentences
+    }
+
+    /// Adds what else is wrong; the kind that goes first decides.
+    pub fn join(errors: Vec<Self>) -> Option<Self> {
+        let kind = errors.iter().map(|error| error.kind).min()?;
+        let sentences = errors.into_iter().flat_map(|error| error.sentences).collect();
+        Some(Self { kind, sentences })
+    }
+}

@@ -1,0 +1,79 @@
+//! Reads a manifest from disk, with the process's own environment.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use camino::Utf8Path;
+use forebay_core::manifest::settings::Manifest;
+use forebay_core::manifest::{Environment, Origin, parse};
+use forebay_plugin_host::{Host, LoadErrorKind, Plugin};
+
+use crate::error::{Error, ErrorKind};
+
+struct Process;
+
+impl Environment for Process {
+    fn variable(&self, name: &str) -> Option<String> {
+        #[expect(clippy::disallowed_methods, reason = "this is the manifest's environment")]
+        std::env::var(name).ok()
+    }
+
+    fn file(&self, path: &Path) -> io::Result<String> {
+        std::fs::read_to_string(path)
+    }
+}
+
+/// Reads and checks a manifest.
+///
+/// # Errors
+/// Everything that is wrong with it, each with its place.
+pub fn manifest(path: &Utf8Path) -> Result<Manifest, Error> {
+    let path = if path.is_dir() { path.join("forebay.toml") } else { path.to_owned() };
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        let hint = "name a manifest, or make one: `forebay run MANIFEST`";
+        Error::new(ErrorKind::Config, format!("read manifest `{path}`: {error}; {hint}"))
+    })?;
+    let folder = path.parent().map(Utf8Path::as_std_path).unwrap_or(Path::new(""));
+    parse(&text, &Origin::new(path.as_str(), folder), &Process)
+        .map_err(|errors| Error::new(ErrorKind::Config, errors.to_string()))
+}
+
+/// Loads every plugin that a binding uses: read, checked, compiled, initialised once.
+///
+/// # Errors
+/// Everything that is wrong with any of them.
+pub fn plugins(manifest: &Manifest, host: &Host) -> Result<BTreeMap<String, Arc<Plugin>>, Error> {
+    let mut loaded = BTreeMap::new();
+    let mut errors = Vec::new();
+    for (name, settings) in &manifest.plugins {
+        match host.load(settings) {
+            Ok(plugin) => {
+                loaded.insert(name.clone(), plugin);
+            }
+            Err(error) => {
+                let kind = match error.kind() {
+                    LoadErrorKind::Missing => ErrorKind::Config,
+                    LoadErrorKind::Refused => ErrorKind::Plugin,
+                };
+                errors.push(Error::new(kind, chain(&error)));
+            }
+        }
+    }
+    Error::join(errors).map_or(Ok(loaded), Err)
+}
+
+/// An error with its causes.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,58 @@
+//! Logs on stderr, facts on stdout.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::time::SystemTime;
+
+use crate::error::Error;
+
+/// How logs look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, clap::Args)]
+pub struct LogArgs {
+    /// What is logged: a level (error, warn, info, debug, trace), or levels by module
+    #[arg(long, global = true, default_value = "info", value_name = "LEVEL")]
+    pub log: String,
+    /// How logs look
+    #[arg(long, global = true, default_value = "text", value_enum)]
+    pub log_format: LogFormat,
+}
+
+/// Starts logging; without a call nothing is logged.
+pub fn init(args: &LogArgs) {
+    let filter = EnvFilter::try_new(&args.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    #[expect(clippy::disallowed_methods, reason = "the convention of no-color.org")]
+    let has_colour =
+        std::io::stderr().is_terminal() && std::env::var("NO_COLOR").map_or(true, |value| value.is_empty());
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_timer(SystemTime);
+    // A second call, in a test, keeps the first one's subscriber.
+    let _already_set = match args.log_format {
+        LogFormat::Text => builder.with_ansi(has_colour).with_target(false).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
+    };
+}
+
+/// Says what ended the command, on stderr, a line for each sentence.
+pub fn report(error: &Error) {
+    let mut stderr = std::io::stderr().lock();
+    for sentence in error.sentences() {
+        // Nobody is left to hear of a closed stderr.
+        let _closed = writeln!(stderr, "forebay: {sentence}");
+    }
+}
+
+/// Prints facts on stdout.
+pub fn print(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    // A closed pipe (`forebay check | head`) is no error.
+    let _closed = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+}
