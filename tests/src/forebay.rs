@@ -140,7 +140,8 @@ impl Forebay {
         Ok(serde_json::from_str(&self.get("/status").await?.body)?)
     }
 
-    fn tail(&self) -> String {
+    /// Returns the end of the log.
+    pub fn tail(&self) -> String {
         self.is_shown.set(true);
         self.process.log_tail(60)
     }
