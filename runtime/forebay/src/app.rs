@@ -130,7 +130,7 @@ impl App {
         tasks.close();
         tasks.wait().await;
         site_stop.cancel();
-        info!("stopped");
+        info!(records = metrics.records_in_all(), "stopped");
         Ok(())
     }
 

@@ -128,6 +128,15 @@ impl Metrics {
         self.failures.with_label_values(&[binding, fault.class.as_str(), code]).inc();
     }
 
+    /// Returns how many records reached a terminal state.
+    pub fn records_in_all(&self) -> u64 {
+        let families = self.records.collect();
+        let counts = families.iter().flat_map(|family| family.get_metric()).map(|metric| metric.get_counter().get_value());
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count below 2^53")]
+        let sum = counts.sum::<f64>() as u64;
+        sum
+    }
+
     /// Returns everything as Prometheus text 0.0.4.
     ///
     /// # Errors

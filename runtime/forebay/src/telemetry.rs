@@ -29,7 +29,9 @@ pub struct LogArgs {
 
 /// Starts logging; without a call nothing is logged.
 pub fn init(args: &LogArgs) {
-    let filter = EnvFilter::try_new(&args.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    // At debug the SQL client would log the values of rows.
+    let quiet = |level: &str| format!("{level},tokio_postgres=warn");
+    let filter = EnvFilter::try_new(quiet(&args.log)).unwrap_or_else(|_| EnvFilter::new(quiet("info")));
     #[expect(clippy::disallowed_methods, reason = "the convention of no-color.org")]
     let has_colour =
         std::io::stderr().is_terminal() && std::env::var("NO_COLOR").map_or(true, |value| value.is_empty());

@@ -100,6 +100,18 @@ impl<'a> Orders<'a> {
             .await;
     }
 
+    /// Waits until the positions of all partitions add up to at least `position`.
+    pub(crate) async fn until_position(&self, deadline: Duration, position: i64, running: &Forebay) {
+        let client = self.postgres.connect(&self.names.database).await;
+        let reached = async || {
+            // Before the first start there is no ledger.
+            let sum = client.query_one("select coalesce(sum(next_offset), 0)::bigint from forebay.ledger", &[]).await;
+            sum.is_ok_and(|row| row.get::<_, i64>(0) >= position)
+        };
+        let what = format!("position {position}");
+        forebay_tests::wait::until_or_dump(deadline, &what, reached, || running.tail()).await;
+    }
+
     /// Everything exactly right: rows, audit, counters, messages; and nothing dead-lettered.
     pub(crate) async fn assert_exact(&self) {
         self.assert_rows().await;

@@ -6,6 +6,8 @@ use std::task::Poll;
 
 use tokio_postgres::Error;
 
+use crate::failpoint;
+
 /// A request that is sent when it is polled for the first time.
 pub(super) type Request<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
 
@@ -22,6 +24,7 @@ pub(super) async fn in_order(mut requests: Vec<Request<'_>>) -> Result<(), (usiz
             Poll::Pending => None,
         });
     }
+    failpoint::pass("in-flush");
     let mut first = None;
     for (index, (request, answer)) in requests.into_iter().zip(answers).enumerate() {
         let answer = match answer {
