@@ -1,5 +1,7 @@
 //! What a handler wants done with one message: effects as data, in the words of `wit/handler.wit`.
 
+use crate::budget::Permit;
+
 /// A handler's answer to one message.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
@@ -105,4 +107,76 @@ pub struct Handled {
     pub result: Result<Outcome, crate::fault::Fault>,
     /// How often the handler ran on it.
     pub runs: u32,
+}
+
+/// What became of a batch's messages, counted against the byte budget as long as it is held.
+#[derive(Debug)]
+pub struct Outcomes {
+    list: Vec<Handled>,
+    permit: Permit,
+}
+
+impl Outcomes {
+    /// Returns the outcomes, with their bytes counted.
+    pub fn new(list: Vec<Handled>, permit: impl FnOnce(usize) -> Permit) -> Self {
+        let bytes = list.iter().map(Handled::bytes).sum();
+        Self { list, permit: permit(bytes) }
+    }
+
+    /// Puts `count` outcomes of messages that are terminal already before these.
+    #[must_use]
+    pub fn after(self, count: usize) -> Self {
+        let terminal = Handled { result: Ok(Outcome::Skip(String::new())), runs: 0 };
+        let list = std::iter::repeat_n(terminal, count).chain(self.list).collect();
+        Self { list, permit: self.permit }
+    }
+}
+
+impl std::ops::Deref for Outcomes {
+    type Target = [Handled];
+
+    fn deref(&self) -> &[Handled] {
+        &self.list
+    }
+}
+
+impl Handled {
+    /// Returns about the bytes it holds in memory.
+    pub fn bytes(&self) -> usize {
+        let held = match &self.result {
+            Ok(Outcome::Ok(effects)) => effects.iter().map(Effect::bytes).sum(),
+            Ok(Outcome::Skip(reason)) => reason.len(),
+            Ok(Outcome::Reject(failure)) => failure.code.len() + failure.message.len(),
+            Err(fault) => fault.message.len() + fault.code.len() + fault.site.len(),
+        };
+        size_of::<Self>() + held
+    }
+}
+
+impl Effect {
+    fn bytes(&self) -> usize {
+        let held = match self {
+            Self::Upsert(row) | Self::Insert(row) | Self::Update(row) | Self::Add(row) | Self::Delete(row) => {
+                row.target.len() + row.columns.iter().map(Column::bytes).sum::<usize>()
+            }
+            Self::Publish(publish) => {
+                let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+                let headers: usize =
+                    publish.headers.iter().map(|header| header.name.len() + length(&header.value) + 48).sum();
+                publish.target.len() + length(&publish.key) + length(&publish.value) + headers
+            }
+        };
+        size_of::<Self>() + held
+    }
+}
+
+impl Column {
+    fn bytes(&self) -> usize {
+        let held = match &self.value {
+            Value::Text(text) => text.len(),
+            Value::Bytes(bytes) => bytes.len(),
+            Value::Null | Value::Boolean(_) | Value::Integer(_) | Value::Float(_) | Value::TimestampMicros(_) => 0,
+        };
+        size_of::<Self>() + self.name.len() + held
+    }
 }

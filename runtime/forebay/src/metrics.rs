@@ -131,7 +131,8 @@ impl Metrics {
     /// Returns how many records reached a terminal state.
     pub fn records_in_all(&self) -> u64 {
         let families = self.records.collect();
-        let counts = families.iter().flat_map(|family| family.get_metric()).map(|metric| metric.get_counter().get_value());
+        let counts =
+            families.iter().flat_map(|family| family.get_metric()).map(|metric| metric.get_counter().get_value());
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count below 2^53")]
         let sum = counts.sum::<f64>() as u64;
         sum

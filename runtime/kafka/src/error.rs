@@ -1,5 +1,7 @@
 //! What can go wrong here, and what the operator must do about it.
 
+use forebay_core::verdict::{Cause, Reason};
+
 use crate::verdict::{Code, Verdict, verdict};
 
 /// What to do about an [`Error`].
@@ -31,6 +33,15 @@ impl Error {
     /// Returns the code behind it, if there is one.
     pub fn code(&self) -> Option<Code> {
         self.code
+    }
+
+    /// Says to a lane whose fault it is: never a record's.
+    pub fn verdict(&self) -> forebay_core::verdict::Verdict {
+        let cause = Cause::new(Reason::Kafka, self.to_string());
+        match self.kind {
+            Kind::Unavailable | Kind::Fatal => forebay_core::verdict::Verdict::Unavailable(cause),
+            Kind::Configuration => forebay_core::verdict::Verdict::Misconfigured(cause),
+        }
     }
 
     /// Returns the error of a call that did `what` and ended with `code`.

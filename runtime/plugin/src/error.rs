@@ -3,6 +3,7 @@
 //!
 //! Every text is complete by itself: what is wrong, where, and what to do.
 
+use forebay_core::verdict::{Cause, Reason, Verdict};
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -175,6 +176,18 @@ pub enum HandleError {
     /// The host's own surroundings failed: instance slots, memory, a panic of its own.
     #[error("the plugin host failed: {0}")]
     Internal(String),
+}
+
+impl HandleError {
+    /// Says whose fault it is: never a record's.
+    pub fn verdict(&self, plugin: &str) -> Verdict {
+        let message = format!("plugin `{plugin}`: {self}");
+        match self {
+            Self::Init { .. } => Verdict::Misconfigured(Cause::new(Reason::Plugin, message)),
+            Self::WallClock { .. } => Verdict::Unavailable(Cause::new(Reason::Machine, message)),
+            Self::Stopped | Self::Internal(_) => Verdict::Unavailable(Cause::new(Reason::Plugin, message)),
+        }
+    }
 }
 
 /// A list of names as a sentence quotes it.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::lane::event::{Command, Settled, Write};
-use crate::outcome::{Handled, Outcome};
+use crate::outcome::Outcomes;
 use crate::policy::alike::Run;
 use crate::record::Record;
 
@@ -28,9 +28,9 @@ pub(super) enum Stage {
     /// In the plugin.
     Computing,
     /// Computed, to be written.
-    Ready(Arc<Vec<Handled>>),
+    Ready(Arc<Outcomes>),
     /// In a transaction.
-    Writing(Arc<Vec<Handled>>),
+    Writing(Arc<Outcomes>),
 }
 
 impl Batch {
@@ -65,10 +65,9 @@ impl Batch {
 
     /// Takes the outcomes of the records from `from` on. Those before are terminal; their places are filled, so that
     /// records and outcomes have the same index.
-    pub(super) fn computed(&mut self, handled: Vec<Handled>) {
-        let terminal = Handled { result: Ok(Outcome::Skip(String::new())), runs: 0 };
-        let all: Vec<Handled> = std::iter::repeat_n(terminal, self.from).chain(handled).collect();
-        self.stage = Stage::Ready(Arc::new(all));
+    pub(super) fn computed(&mut self, outcomes: Outcomes) {
+        let outcomes = if self.from == 0 { outcomes } else { outcomes.after(self.from) };
+        self.stage = Stage::Ready(Arc::new(outcomes));
     }
 
     /// Its transaction ended without an effect: the same again.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::fault::Fault;
 use crate::manifest::settings::{BatchLimits, Retry};
 use crate::outbox::Outgoing;
-use crate::outcome::Handled;
+use crate::outcome::Outcomes;
 use crate::policy::alike::{Run, Tripped};
 use crate::record::Record;
 use crate::verdict::{Cause, Verdict};
@@ -66,7 +66,7 @@ pub enum Event {
         /// The batch.
         batch: u64,
         /// One for each record, or why there is none.
-        result: Result<Vec<Handled>, Verdict>,
+        result: Result<Outcomes, Verdict>,
     },
     /// The answer to [`Action::Write`].
     Written {
@@ -158,7 +158,7 @@ pub struct Write {
     /// Its records.
     pub records: Arc<Vec<Record>>,
     /// What became of each.
-    pub handled: Arc<Vec<Handled>>,
+    pub handled: Arc<Outcomes>,
     /// The first one that is not terminal yet.
     pub from: usize,
     /// How often that one was tried, this time included.

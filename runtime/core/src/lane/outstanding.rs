@@ -23,11 +23,10 @@ impl Outstanding {
     }
 
     pub(super) fn acknowledge(&mut self, next: i64, kept: Vec<Outgoing>) {
-        for row in self.rows.iter_mut().filter(|row| row.next == next && !row.is_acknowledged) {
+        if let Some(row) = self.rows.iter_mut().find(|row| row.next == next && !row.is_acknowledged) {
             row.is_acknowledged = true;
             row.kept = kept;
             self.bytes -= row.bytes;
-            return;
         }
     }
 

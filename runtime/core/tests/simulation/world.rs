@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use forebay_core::budget::Permit;
 use forebay_core::lane::{Authority, Event, Settings};
+use forebay_core::outcome::Outcomes;
 use forebay_core::verdict::{Cause, Reason, Verdict};
 
 use crate::broker::{Broker, Kind, PARTITIONS, handle, kind};
@@ -157,7 +159,8 @@ impl World {
             Asked::Compute(command) => {
                 let records = command.records.iter().skip(command.from);
                 let handled = records.map(|record| handle(record, self.is_mended)).collect();
-                Event::Computed { batch: command.batch, result: Ok(handled) }
+                let outcomes = Outcomes::new(handled, |_| Permit::free());
+                Event::Computed { batch: command.batch, result: Ok(outcomes) }
             }
             Asked::Write(write) => {
                 if self.sabotage == Sabotage::CommitsBeforeItWrites {

@@ -1,25 +1,31 @@
 //! What the pages say: the status as JSON, and the gauges that are read when they are asked for.
 
+use std::collections::BTreeMap;
+
 use forebay_core::lane::State;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::admin::{STUCK, Site};
-use crate::status::{LaneName, LaneView};
+use crate::status::{GroupView, LaneName, LaneView};
 
 /// The status in the shape that is documented.
 pub(super) fn status(site: &Site) -> Value {
     let lanes = site.board.lanes();
+    let groups: BTreeMap<String, GroupView> = site.board.groups().into_iter().collect();
     let bindings: Vec<Value> = site
         .bindings
         .iter()
         .map(|binding| {
             let settings = &binding.settings;
+            // Without an assignment there is no partition that could say it.
+            let trouble = groups.get(&settings.group).and_then(|view| view.trouble.as_ref());
             let own = lanes.iter().filter(|(name, _)| name.binding == settings.name);
             let partitions: Vec<Value> = own.map(|(name, view)| partition(site, name, view)).collect();
             json!({
                 "name": settings.name, "group": settings.group, "plugin": settings.plugin,
-                "digest": binding.needs.plugin.digest(), "paused": false, "partitions": partitions,
+                "digest": binding.needs.plugin.digest(), "paused": false,
+                "why": trouble.map(|trouble| format!("kafka: {trouble}")), "partitions": partitions,
             })
         })
         .collect();

@@ -4,32 +4,45 @@ use camino::Utf8Path;
 use forebay_core::verdict::Verdict;
 use forebay_sink::Postgres;
 use forebay_sink::postgres::DDL;
+use serde_json::json;
 
 use crate::app;
 use crate::error::{Error, ErrorKind};
 use crate::load;
 use crate::telemetry;
 
-pub(super) fn run(manifest: &Utf8Path, print: bool) -> Result<(), Error> {
+pub(super) fn run(manifest: &Utf8Path, print: bool, as_json: bool) -> Result<(), Error> {
     if print {
-        telemetry::print(DDL.trim_end());
+        let sql = DDL.trim_end();
+        telemetry::print(&if as_json { json!({ "sql": sql }).to_string() } else { sql.to_owned() });
         return Ok(());
     }
     let manifest = load::manifest(manifest)?;
     app::runtime()?.block_on(async {
-        let mut errors = Vec::new();
+        let (mut made, mut errors) = (Vec::new(), Vec::new());
         for sink in manifest.sinks.values() {
-            let made = match Postgres::new(sink) {
+            let answer = match Postgres::new(sink) {
                 Ok(sink) => sink.init().await.map_err(|verdict| of_verdict(&verdict)),
                 Err(error) => Err(Error::new(ErrorKind::Config, error.to_string())),
             };
-            match made {
-                Ok(()) => telemetry::print(&format!("sink `{}`: the schema `forebay` is there", sink.name)),
+            match answer {
+                Ok(()) => made.push(sink.name.as_str()),
                 Err(error) => errors.push(error),
             }
         }
+        tell(&made, &errors, as_json);
         Error::join(errors).map_or(Ok(()), Err)
     })
+}
+
+fn tell(made: &[&str], errors: &[Error], as_json: bool) {
+    if as_json {
+        let faults: Vec<&String> = errors.iter().flat_map(Error::sentences).collect();
+        return telemetry::print(&json!({ "ok": errors.is_empty(), "sinks": made, "faults": faults }).to_string());
+    }
+    for sink in made {
+        telemetry::print(&format!("sink `{sink}`: the schema `forebay` is there"));
+    }
 }
 
 /// What a one-shot command says of an adapter's verdict.

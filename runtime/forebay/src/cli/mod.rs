@@ -80,12 +80,20 @@ impl Args {
             Command::Run { watch: true, .. } => Err(unbuilt::refuse("`forebay run --watch`")),
             Command::Run { manifest, watch: false } => App::start(load::manifest(&manifest)?)?.run(),
             Command::Check { manifest, offline } => check::run(&manifest, offline, self.output == Output::Json),
-            Command::Init { manifest, print } => init::run(&manifest, print),
+            Command::Init { manifest, print } => init::run(&manifest, print, self.output == Output::Json),
             Command::Version => {
-                telemetry::print(&format!("forebay {}", env!("CARGO_PKG_VERSION")));
+                version(self.output);
                 Ok(())
             }
             Command::Unbuilt(command) => Err(command.refuse()),
         }
     }
+}
+
+fn version(output: Output) {
+    let version = env!("CARGO_PKG_VERSION");
+    telemetry::print(&match output {
+        Output::Text => format!("forebay {version}"),
+        Output::Json => serde_json::json!({ "version": version }).to_string(),
+    });
 }

@@ -9,7 +9,7 @@ use forebay_core::verdict::{Cause, Reason, Verdict};
 use forebay_kafka::{Committed, Partition, Watermark};
 use forebay_sink::{AcquireRequest, LaneKey};
 
-use crate::consumer::binding::{Binding, Prepared, of_kafka};
+use crate::consumer::binding::{Binding, Prepared};
 
 /// A lane's row, with what the binding needs to work on it.
 pub(super) struct Granted {
@@ -24,8 +24,8 @@ pub(super) async fn acquire(binding: &Binding, at: &Partition, owner: &str) -> R
     let prepared = binding.prepare().await?;
     let admin = &binding.needs.admin;
     let committed = admin.committed(&binding.settings.group, std::slice::from_ref(at)).await;
-    let committed = committed.map_err(|error| of_kafka(&error))?.into_iter().next().flatten();
-    let log = admin.watermarks(at).await.map_err(|error| of_kafka(&error))?;
+    let committed = committed.map_err(|error| error.verdict())?.into_iter().next().flatten();
+    let log = admin.watermarks(at).await.map_err(|error| error.verdict())?;
     let start_offset = start_offset(binding, at, log).await?;
     let acquired = match (&binding.needs.sink, &prepared.ledger_id) {
         (Some(sink), Some(ledger_id)) => {
@@ -45,11 +45,11 @@ async fn request(
     (committed, log, start_offset): (Option<Committed>, Watermark, i64),
 ) -> Result<AcquireRequest, Verdict> {
     let admin = &binding.needs.admin;
-    let Some(facts) = admin.describe(&at.topic).await.map_err(|error| of_kafka(&error))? else {
+    let Some(facts) = admin.describe(&at.topic).await.map_err(|error| error.verdict())? else {
         let message = format!("topic `{}` does not exist any more; create it or correct the manifest", at.topic);
         return Err(Verdict::Unavailable(Cause::new(Reason::Kafka, message)));
     };
-    let cluster_id = admin.cluster_id().await.map_err(|error| of_kafka(&error))?;
+    let cluster_id = admin.cluster_id().await.map_err(|error| error.verdict())?;
     Ok(AcquireRequest {
         key: key(binding, at),
         owner: owner.to_owned(),
@@ -87,7 +87,7 @@ async fn start_offset(binding: &Binding, at: &Partition, log: Watermark) -> Resu
     match binding.settings.start {
         Start::Earliest | Start::Error => Ok(log.low),
         Start::Latest => Ok(log.high),
-        Start::Timestamp(time) => binding.needs.admin.offset_for_time(at, time).await.map_err(|error| of_kafka(&error)),
+        Start::Timestamp(time) => binding.needs.admin.offset_for_time(at, time).await.map_err(|error| error.verdict()),
     }
 }
 

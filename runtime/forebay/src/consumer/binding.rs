@@ -9,7 +9,7 @@ use forebay_core::outcome::Outcome;
 use forebay_core::plan::check;
 use forebay_core::plan::target::{TableTarget, Target, TargetKind, Targets, TopicTarget};
 use forebay_core::verdict::{Cause, Reason, Verdict};
-use forebay_kafka::{Admin, Error, Kind as ErrorKind, TopicFacts};
+use forebay_kafka::{Admin, TopicFacts};
 use forebay_plugin_host::{Check, Host, Plugin};
 use forebay_sink::Postgres;
 use tokio::sync::Mutex;
@@ -127,12 +127,12 @@ impl Binding {
 
     async fn letters(&self) -> Result<Option<LetterTopic>, Verdict> {
         let DeadLetter::Topic { topic, create } = &self.settings.dead_letter else { return Ok(None) };
-        if *create && self.needs.admin.describe(topic).await.map_err(|error| of_kafka(&error))?.is_none() {
+        if *create && self.needs.admin.describe(topic).await.map_err(|error| error.verdict())?.is_none() {
             let source = self.settings.topics.first().map(String::as_str).unwrap_or_default();
             let partitions = self.topic(source).await?.partitions;
             info!(binding = self.settings.name, topic, partitions, "making the dead-letter topic");
             let settings = [("cleanup.policy", "delete")];
-            self.needs.admin.create_topic(topic, partitions, &settings).await.map_err(|error| of_kafka(&error))?;
+            self.needs.admin.create_topic(topic, partitions, &settings).await.map_err(|error| error.verdict())?;
         }
         let facts = self.topic(topic).await?;
         if facts.cleanup_policy.as_deref().is_some_and(|policy| policy.contains("compact")) {
@@ -184,17 +184,8 @@ impl Binding {
                 let message = format!("topic `{topic}` does not exist; create it or correct the manifest");
                 Err(Verdict::Unavailable(Cause::new(Reason::Kafka, message)))
             }
-            Err(error) => Err(of_kafka(&error)),
+            Err(error) => Err(error.verdict()),
         }
-    }
-}
-
-/// What Kafka's errors say to a lane.
-pub(super) fn of_kafka(error: &Error) -> Verdict {
-    let cause = Cause::new(Reason::Kafka, error.to_string());
-    match error.kind() {
-        ErrorKind::Unavailable | ErrorKind::Fatal => Verdict::Unavailable(cause),
-        ErrorKind::Configuration => Verdict::Misconfigured(cause),
     }
 }
 

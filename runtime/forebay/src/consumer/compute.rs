@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use forebay_core::budget::Budget;
 use forebay_core::fault::Class;
 use forebay_core::lane::Command;
-use forebay_core::outcome::Handled;
-use forebay_core::verdict::{Cause, Reason, Verdict};
-use forebay_plugin_host::{HandleError, Job};
+use forebay_core::outcome::{Handled, Outcomes};
+use forebay_core::verdict::Verdict;
+use forebay_plugin_host::Job;
 
 use crate::consumer::binding::{Binding, Prepared};
 
@@ -15,21 +16,23 @@ pub(super) async fn compute(
     binding: &Binding,
     prepared: &Arc<Prepared>,
     command: &Command,
+    budget: &Budget,
 ) -> Result<Computed, Verdict> {
+    let count = |handled| Outcomes::new(handled, |bytes| budget.take(bytes));
     let handled = run(binding, prepared, command).await?;
     if handled.iter().any(names_unknown_column)
         && let Some(grown) = binding.grown(prepared).await
     {
         let handled = run(binding, &grown, command).await?;
-        return Ok(Computed { handled, grown: Some(grown) });
+        return Ok(Computed { outcomes: count(handled), grown: Some(grown) });
     }
-    Ok(Computed { handled, grown: None })
+    Ok(Computed { outcomes: count(handled), grown: None })
 }
 
 /// A computed batch.
 pub(super) struct Computed {
     /// One for each record.
-    pub(super) handled: Vec<Handled>,
+    pub(super) outcomes: Outcomes,
     /// The binding with columns that came since.
     pub(super) grown: Option<Arc<Prepared>>,
 }
@@ -42,19 +45,9 @@ async fn run(binding: &Binding, prepared: &Arc<Prepared>, command: &Command) -> 
         check: prepared.check.clone(),
     };
     let plugin = &binding.needs.plugin;
-    binding.needs.host.handle(plugin, job).await.map_err(|error| of_host(plugin.name(), &error))
+    binding.needs.host.handle(plugin, job).await.map_err(|error| error.verdict(plugin.name()))
 }
 
 fn names_unknown_column(handled: &Handled) -> bool {
     handled.result.as_ref().is_err_and(|fault| fault.class == Class::Contract && fault.code == "unknown-column")
-}
-
-/// Whose fault an error of the host is: never a record's.
-fn of_host(plugin: &str, error: &HandleError) -> Verdict {
-    let message = format!("plugin `{plugin}`: {error}");
-    match error {
-        HandleError::Init { .. } => Verdict::Misconfigured(Cause::new(Reason::Plugin, message)),
-        HandleError::WallClock { .. } => Verdict::Unavailable(Cause::new(Reason::Machine, message)),
-        HandleError::Stopped | HandleError::Internal(_) => Verdict::Unavailable(Cause::new(Reason::Plugin, message)),
-    }
 }

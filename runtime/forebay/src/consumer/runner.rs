@@ -96,6 +96,7 @@ impl Runner {
         let around = Surroundings {
             group: group.clone(),
             producer: self.producer.clone(),
+            budget: self.budget.clone(),
             board: self.board.clone(),
             metrics: self.metrics.clone(),
             owner: self.owner.clone(),

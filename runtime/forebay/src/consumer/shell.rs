@@ -4,9 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use forebay_core::budget::Budget;
 use forebay_core::dead_letter::Origin;
 use forebay_core::lane::position::marker;
 use forebay_core::lane::{Action, Authority, Event, Lane, Settings, Write, Written};
+use forebay_core::outbox::Outgoing;
 use forebay_core::verdict::{Cause, Reason, Verdict};
 use forebay_kafka::{Commit, Feed, Fetched, Group, Partition, Producer, StopCause};
 use forebay_sink::{Committed, WriteContext};
@@ -28,6 +30,7 @@ use crate::status::{Board, LaneName};
 pub(super) struct Surroundings {
     pub(super) group: Arc<Group>,
     pub(super) producer: Producer,
+    pub(super) budget: Budget,
     pub(super) board: Arc<Board>,
     pub(super) metrics: Arc<Metrics>,
     /// Who this process is, for people.
@@ -68,7 +71,7 @@ enum Answer {
     Acquired(Result<Granted, Verdict>),
     Computed(u64, Result<compute::Computed, Verdict>, Duration),
     Written(Write, Result<Committed, Verdict>, Duration),
-    Sent(i64, Arc<Vec<forebay_core::outbox::Outgoing>>, Option<Vec<forebay_core::outbox::Outgoing>>),
+    Sent(i64, Arc<Vec<Outgoing>>, Option<Vec<Outgoing>>),
 }
 
 enum Heard {
@@ -206,7 +209,7 @@ impl Shell {
                 self.stage("handle", took);
                 let result = result.map(|computed| {
                     self.prepared = computed.grown.or(self.prepared.take());
-                    computed.handled
+                    computed.outcomes
                 });
                 result.as_ref().err().inspect(|verdict| self.failed("handle", verdict));
                 Some(Event::Computed { batch, result })
@@ -283,6 +286,7 @@ impl Shell {
 
     fn compute(&mut self, command: forebay_core::lane::Command) {
         let (binding, prepared) = (self.binding.clone(), self.prepared.clone());
+        let budget = self.around.budget.clone();
         let count = command.records.len() - command.from;
         #[expect(clippy::cast_precision_loss, reason = "a batch is far below 2^53 records")]
         self.around.metrics.batch_records.with_label_values(&[binding.settings.name.as_str()]).observe(count as f64);
@@ -295,7 +299,7 @@ impl Shell {
         let compute = async move {
             let started = Instant::now();
             let result = match &prepared {
-                Some(prepared) => compute::compute(&binding, prepared, &command).await,
+                Some(prepared) => compute::compute(&binding, prepared, &command, &budget).await,
                 None => Err(Verdict::Unknown("the partition is not acquired yet".to_owned())),
             };
             Answer::Computed(command.batch, result, started.elapsed())
@@ -317,9 +321,11 @@ impl Shell {
         self.in_flight.spawn(work.instrument(span));
     }
 
-    fn send(&mut self, next: i64, messages: Arc<Vec<forebay_core::outbox::Outgoing>>) {
+    fn send(&mut self, next: i64, messages: Arc<Vec<Outgoing>>) {
         let (producer, board, name) = (self.around.producer.clone(), self.around.board.clone(), self.name.clone());
+        let permit = self.around.budget.take(messages.iter().map(Outgoing::bytes).sum());
         let send = async move {
+            let _held_until_acknowledged = permit;
             forebay_sink::failpoint::pass("before-send");
             let trouble = |why: Option<String>| board.lane(&name, |view| view.send_trouble = why);
             let kept = send::send(&producer, messages.clone(), trouble).await;

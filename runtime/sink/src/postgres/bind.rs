@@ -131,7 +131,7 @@ fn text(value: &Value) -> Option<std::borrow::Cow<'_, str>> {
 fn timestamp(micros: i64) -> String {
     match jiff::Timestamp::from_microsecond(micros) {
         Ok(timestamp) => timestamp.to_string(),
-        Err(_) => format!("{}", micros),
+        Err(_) => micros.to_string(),
     }
 }
 

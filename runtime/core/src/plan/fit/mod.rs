@@ -4,8 +4,9 @@
 use crate::outcome::Value;
 use crate::plan::target::{ColumnFacts, ColumnKind};
 
-/// PostgreSQL's range of timestamps, 4713 BC to 294276 AD, in microseconds since the Unix epoch.
-const TIMESTAMP_MICROS: std::ops::Range<i64> = -210_866_803_200_000_000..9_223_371_331_200_000_000;
+/// PostgreSQL's range of timestamps in microseconds since the Unix epoch: it starts in 4714 BC, and ends after all that 64
+/// bits hold.
+const TIMESTAMP_MICROS: std::ops::RangeInclusive<i64> = -210_866_803_200_000_000..=i64::MAX;
 
 /// The largest whole numbers that floats hold exactly.
 const EXACT_F64: i64 = 1 << 53;

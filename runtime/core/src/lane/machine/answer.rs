@@ -1,0 +1,220 @@
+//! What a lane makes of what it hears.
+
+use std::time::Duration;
+
+use crate::fault::{Class, Fault};
+use crate::lane::batch::{Batch, Stage};
+use crate::lane::event::{Acquired, Action, Authority, Stop, Written};
+use crate::lane::machine::{InFlight, Lane, Phase, Trouble};
+use crate::outbox::Outgoing;
+use crate::outcome::Outcomes;
+use crate::policy::alike::{ALIKE, Run};
+use crate::policy::decide::{Attempt, Disposition, PROBE, decide};
+use crate::record::Record;
+use crate::verdict::{Cause, Reason, Verdict};
+
+impl Lane {
+    pub(super) fn acquired(&mut self, acquired: Acquired, actions: &mut Vec<Action>) {
+        let Acquired { epoch, position, resend } = acquired;
+        self.epoch = epoch;
+        let before = self.position.replace(position);
+        let is_anew = self.is_lost || before.is_none_or(|before| position < before) || position > self.expected;
+        while !is_anew && self.batches.front_mut().is_some_and(|batch| batch.advance_to(position)) {
+            self.batches.pop_front();
+        }
+        if is_anew || self.queue.first().is_some_and(|record| record.offset < position) {
+            self.start_at(position, actions);
+        }
+        if before != Some(position) {
+            self.run = Run::default();
+        }
+        for row in resend {
+            if !self.outstanding.knows(row.next) {
+                let bytes = row.messages.iter().map(Outgoing::bytes).sum();
+                self.outstanding.push(row.from, row.next, bytes);
+                actions.push(Action::Send { next: row.next, messages: row.messages });
+            }
+        }
+        (self.phase, self.trouble, self.tries, self.committed) = (Phase::Open, None, 0, None);
+    }
+
+    /// Forgets what was fetched and reads from `position` on.
+    pub(super) fn start_at(&mut self, position: i64, actions: &mut Vec<Action>) {
+        self.queue.clear();
+        self.batches.clear();
+        (self.expected, self.generation, self.end, self.is_lost) = (position, None, None, false);
+        actions.push(Action::StartAt(position));
+    }
+
+    pub(super) fn seeked(&mut self, generation: u64, offset: i64, actions: &mut Vec<Action>) {
+        if self.is_lost || self.position.is_none() {
+            return;
+        }
+        if offset > self.expected {
+            // A seek that was under way when the position moved; what lies between would be missed.
+            actions.push(Action::StartAt(self.expected));
+        } else {
+            (self.generation, self.has_progress) = (Some(generation), false);
+        }
+    }
+
+    pub(super) fn fetched(&mut self, generation: u64, records: Vec<Record>, now: Duration) {
+        if self.generation != Some(generation) || self.is_draining {
+            return;
+        }
+        for record in records {
+            if record.offset >= self.expected {
+                self.expected = record.offset + 1;
+                self.has_progress = true;
+                self.queue.push(record, now);
+            } else if self.has_progress {
+                let (topic, partition, expected) = (&record.topic, record.partition, self.expected);
+                let cause = Cause::new(
+                    Reason::Position,
+                    format!(
+                        "the log of {topic}/{partition} went back: offset {} came after {}; it was truncated, and what was \
+                         above it is gone",
+                        record.offset,
+                        expected - 1
+                    ),
+                );
+                return self.lost(cause, now);
+            }
+        }
+    }
+
+    pub(super) fn computed(&mut self, id: u64, result: Result<Outcomes, Verdict>, now: Duration) {
+        let Some(batch) = self.batches.iter_mut().find(|batch| batch.id == id) else { return };
+        match result {
+            Ok(handled) => batch.computed(handled),
+            Err(verdict) => {
+                batch.stage = Stage::Queued;
+                self.failed(&verdict, false, now);
+            }
+        }
+    }
+
+    pub(super) fn written(&mut self, written: Written, now: Duration, actions: &mut Vec<Action>) {
+        let Some(in_flight) = self.writing.take() else { return };
+        let Written { done, position, outgoing, run, stop } = written;
+        let from = self.position.replace(position).unwrap_or(position);
+        self.outstanding.remove(&in_flight.settled);
+        (self.run, self.tries, self.last_write) = (run, 0, now);
+        if self.phase == Phase::Open {
+            self.trouble = None;
+        }
+        if !outgoing.is_empty() {
+            let bytes = outgoing.iter().map(Outgoing::bytes).sum();
+            self.outstanding.push(from, position, bytes);
+            actions.push(Action::Send { next: position, messages: outgoing });
+        }
+        if in_flight.has_batch {
+            self.batch_written(done, stop, now);
+        }
+    }
+
+    pub(super) fn batch_written(&mut self, done: usize, stop: Option<Stop>, now: Duration) {
+        let Some(batch) = self.batches.front_mut() else { return };
+        batch.back();
+        let is_done = batch.advance(done);
+        self.leader_epoch = batch.leader_epoch().or(self.leader_epoch);
+        if is_done {
+            self.batches.pop_front();
+            return;
+        }
+        match stop {
+            None => {}
+            Some(Stop::Wait(fault)) => {
+                let attempt = Attempt { number: batch.tries(), alone: true, jitter: self.jitter() };
+                // Otherwise its attempts are used up: the next transaction dead-letters it.
+                if let Disposition::Wait(wait, cause) = decide(&Verdict::Record(fault), attempt, &self.settings.retry) {
+                    self.block(now + wait, cause, false, false, now);
+                }
+            }
+            Some(Stop::Alike(tripped)) => {
+                batch.compute_anew();
+                self.block(now + PROBE, alike_cause(&tripped.fault), true, false, now);
+            }
+        }
+    }
+
+    pub(super) fn not_written(&mut self, verdict: &Verdict, now: Duration) {
+        let in_flight = self.writing.take();
+        if let (Some(InFlight { has_batch: true, .. }), Some(batch)) = (in_flight, self.batches.front_mut()) {
+            batch.back();
+        }
+        self.failed(verdict, false, now);
+    }
+
+    pub(super) fn failed(&mut self, verdict: &Verdict, acquire: bool, now: Duration) {
+        self.tries = self.tries.saturating_add(1);
+        let attempt = Attempt { number: self.tries, alone: true, jitter: self.jitter() };
+        match decide(verdict, attempt, &self.settings.retry) {
+            Disposition::Wait(wait, cause) => self.block(now + wait, cause, false, acquire, now),
+            Disposition::Halt(cause) => {
+                self.batches.iter_mut().for_each(Batch::compute_anew);
+                self.block(now + PROBE, cause, true, acquire, now);
+            }
+            Disposition::Acquire(wait) => self.block(now + wait, ledger_cause(verdict), false, true, now),
+            Disposition::DeadLetter(fault) => {
+                // Only a transaction's result names a record; an adapter that answers so for anything else is wrong.
+                let cause =
+                    Cause::new(Reason::Schema, format!("the sink refuses its own statement: {}", fault.message));
+                self.block(now + PROBE, cause, true, acquire, now);
+            }
+            Disposition::RunAlone => {}
+        }
+    }
+
+    pub(super) fn sent(&mut self, next: i64, kept: Vec<Outgoing>) {
+        self.outstanding.acknowledge(next, kept);
+        if self.settings.authority == Authority::Group {
+            let settled = self.outstanding.settled();
+            self.outstanding.remove(&settled);
+        }
+    }
+
+    pub(super) fn lost(&mut self, cause: Cause, now: Duration) {
+        self.is_lost = true;
+        self.generation = None;
+        self.queue.clear();
+        self.block(now + PROBE, cause, true, true, now);
+    }
+
+    pub(super) fn drain(&mut self) {
+        self.is_draining = true;
+        self.queue.clear();
+        self.batches.retain(|batch| !matches!(batch.stage, Stage::Queued));
+    }
+
+    pub(super) fn block(&mut self, until: Duration, cause: Cause, is_halt: bool, acquire: bool, now: Duration) {
+        // A row that must be acquired anew is not forgotten because something else failed as well.
+        let acquire = acquire || matches!(self.phase, Phase::Blocked { acquire: true, .. });
+        self.phase = Phase::Blocked { until, acquire };
+        let is_same = self.trouble.as_ref().is_some_and(|trouble| trouble.cause.reason == cause.reason);
+        let since = self.trouble.as_ref().filter(|_| is_same).map_or(now, |trouble| trouble.since);
+        self.trouble = Some(Trouble { cause, since, is_halt });
+    }
+}
+
+fn alike_cause(fault: &Fault) -> Cause {
+    let reason = match fault.class {
+        Class::Data => Reason::Schema,
+        Class::Rejected | Class::Trap | Class::Cpu | Class::Memory | Class::Contract => Reason::Plugin,
+    };
+    let (class, code) = (fault.class, &fault.code);
+    let message = format!(
+        "all of at least {} records in a row fail alike ({class}, {code}), so none of them is dead-lettered: {}",
+        ALIKE, fault.message
+    );
+    Cause::new(reason, message)
+}
+
+fn ledger_cause(verdict: &Verdict) -> Cause {
+    match verdict {
+        Verdict::Unknown(why) => {
+            Cause::new(Reason::Database, format!("a transaction's outcome is unknown ({why}); the ledger is asked"))
+        }
+        _ => Cause::new(Reason::Fenced, "another owner acquired this partition's row in the ledger"),
+    }
+}
