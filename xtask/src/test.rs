@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 
-use crate::{setup, shell};
+use crate::{guests, setup, shell};
 
 /// The tests kill the runtime where they like, so it is built with its failpoints. Every step names the same packages
 /// and features: another choice would build the dependencies a second time.
@@ -35,6 +35,7 @@ pub(crate) fn run(root: &Path, name: Option<&str>) -> anyhow::Result<()> {
     shell::run(&mut shell::cargo(root, &build)).context("xtask test: FAILED before any test ran")?;
     let counts = tests(root, name, &mut failures)?;
     if name.is_none() {
+        failures.extend(guests::test_all(root).err().map(|error| format!("{error:#}")));
         let clippy = [&["clippy"][..], SELECTION, &["--all-targets", "--", "-D", "warnings"]].concat();
         failures.extend(failure(&mut shell::cargo(root, &clippy)));
     }

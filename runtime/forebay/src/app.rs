@@ -89,7 +89,9 @@ impl App {
         let (bindings, producer) = self.bindings()?;
         let groups = Registry::by_group(bindings.clone());
         let board = Arc::new(Board::new(groups.keys().cloned()));
-        let budget = Budget::new(self.manifest.buffered_bytes);
+        // The clients' own queues are inside the sum: a quarter of it, shared by the groups.
+        let client_bytes = self.manifest.buffered_bytes / 4;
+        let budget = Budget::new(self.manifest.buffered_bytes - client_bytes);
         let sinks = self.manifest.sinks.keys().cloned().collect();
         let site = Site {
             board: board.clone(),
@@ -106,8 +108,7 @@ impl App {
         site_tasks.spawn(admin::serve(listener, site, site_stop.clone()));
         site_tasks.spawn(signals.watch(stop.clone()));
         info!(%listen, bindings = self.manifest.bindings.len(), "started");
-        // The client's own queues are inside the sum: a quarter of it, shared by the groups.
-        let client_bytes = self.manifest.buffered_bytes / 4 / groups.len().max(1);
+        let client_bytes = client_bytes / groups.len().max(1);
         let owner: Arc<str> = owner(started_at).into();
         for (group, registry) in groups {
             let runner = Runner {

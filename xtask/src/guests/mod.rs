@@ -25,6 +25,18 @@ pub(crate) fn build_all(root: &Path) -> anyhow::Result<()> {
     tests(root, &toolchain)
 }
 
+/// Tests the SDK, the examples' handlers and the tests' guests as what they are without a host: plain Rust.
+///
+/// # Errors
+/// When a test fails.
+pub(crate) fn test_all(root: &Path) -> anyhow::Result<()> {
+    for folder in ["plugins/rust", "examples/01-orders/plugin", "tests/guests"] {
+        let mut command = shell::cargo(&root.join(folder), &["test", "--quiet", "--workspace", "--locked"]);
+        shell::run(command.env("CARGO_TARGET_DIR", root.join("target/guests-native")))?;
+    }
+    Ok(())
+}
+
 fn examples(root: &Path, toolchain: &Toolchain) -> anyhow::Result<()> {
     let folder = root.join("examples");
     let entries = fs::read_dir(&folder).with_context(|| format!("read the folder `{}`", folder.display()))?;

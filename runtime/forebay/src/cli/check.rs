@@ -139,14 +139,8 @@ async fn topic_of(admin: &Admin, binding: &Binding, topic: &str, what: &str) -> 
 
 async fn tables(manifest: &Manifest, sink: &Postgres) -> Vec<Error> {
     let mut errors = Vec::new();
-    match sink.find_ledger().await {
-        Ok(Some(_)) => {}
-        Ok(None) => {
-            let name = sink.name();
-            let message =
-                format!("sink `{name}` has no ledger yet; run `forebay init`, or `run` makes it where rights allow");
-            errors.push(Error::new(ErrorKind::Config, message));
-        }
+    match sink.ledger_faults().await {
+        Ok(faults) => errors.extend(faults.into_iter().map(|fault| Error::new(ErrorKind::Config, fault.message))),
         Err(verdict) => {
             let error = of_verdict(&verdict);
             let is_away = error.kind() == ErrorKind::Unavailable;

@@ -135,7 +135,8 @@ impl Runner {
         match event {
             GroupEvent::Assigned(assigned) => {
                 self.metrics.rebalances.with_label_values(&[self.group.as_str(), "assigned"]).inc();
-                self.board.group(&self.group, |view| view.is_joined = true);
+                // An assignment is also how a topic that was missing says that it is there now.
+                self.board.group(&self.group, |view| (view.is_joined, view.trouble) = (true, None));
                 let partitions: Vec<String> = assigned.iter().map(|assigned| name(&assigned.partition)).collect();
                 info!(partitions = partitions.join(" "), "partitions assigned");
                 for assigned in assigned {

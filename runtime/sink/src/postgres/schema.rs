@@ -85,7 +85,41 @@ create table if not exists forebay.redriven (
 /// `CREATE … IF NOT EXISTS` from several processes at once fails with a unique violation: one at a time.
 const LOCK: &str = "select pg_advisory_xact_lock(7305804402482672215)";
 
+/// What Forebay does with its own tables, as far as a right can be missing.
+const RIGHTS: &str = "\
+select t.name || ': ' || r.name from (values
+    ('forebay.meta', 'select'),
+    ('forebay.ledger', 'select'), ('forebay.ledger', 'insert'), ('forebay.ledger', 'update'),
+    ('forebay.topic', 'select'), ('forebay.topic', 'insert'),
+    ('forebay.outbox', 'select'), ('forebay.outbox', 'insert'), ('forebay.outbox', 'delete')) r(tab, name)
+join (select 'forebay.' || c.relname as name, c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where n.nspname = 'forebay') t on t.name = r.tab
+where not has_table_privilege(t.oid, r.name)";
+
 impl Postgres {
+    /// Says what stands in the way of using the ledger in this database, nothing if `run` will use or make it.
+    ///
+    /// # Errors
+    /// Where the server is away, or the ledger is of a newer version.
+    pub async fn ledger_faults(&self) -> Result<Vec<Cause>, Verdict> {
+        let has_ledger = self.find_ledger().await?.is_some();
+        let client = self.client().await?;
+        let name = self.name();
+        if has_ledger {
+            let rows = self.bounded(client.query(RIGHTS, &[])).await?.map_err(|error| of_error(&error))?;
+            let missing: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+            let message = format!("Forebay's role lacks rights in sink `{name}` ({}); grant them", missing.join(", "));
+            return Ok((!missing.is_empty()).then(|| Cause::new(Reason::Permission, message)).into_iter().collect());
+        }
+        let may = "select has_database_privilege(current_database(), 'create')";
+        let may = self.bounded(client.query_one(may, &[])).await?.map_err(|error| of_error(&error))?;
+        let message = format!(
+            "sink `{name}` has no ledger, and Forebay's role may not make it; run `forebay init` as a role that may, or \
+             apply what `forebay init --print` prints"
+        );
+        Ok((!may.get::<_, bool>(0)).then(|| Cause::new(Reason::Permission, message)).into_iter().collect())
+    }
+
     /// Makes the ledger's schema.
     ///
     /// # Errors
