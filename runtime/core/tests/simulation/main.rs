@@ -3,6 +3,8 @@
 //!
 //! `FOREBAY_SEED=n` runs one seed alone.
 
+#![expect(unreachable_pub, reason = "the modules of one test binary")]
+
 mod broker;
 mod database;
 mod process;

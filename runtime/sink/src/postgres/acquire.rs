@@ -60,18 +60,9 @@ impl Postgres {
     /// # Errors
     /// Where the server is away, or the table of positions halts.
     pub async fn acquire(&self, request: &AcquireRequest) -> Result<Acquired, Verdict> {
-        let client = self.client().await?;
-        match self.bounded(self.acquire_on(&client, request)).await {
-            Ok(Ok(acquired)) => Ok(acquired),
-            Ok(Err(verdict)) => {
-                self.discard(client);
-                Err(named(self.name(), verdict))
-            }
-            Err(verdict) => {
-                self.discard(client);
-                Err(verdict)
-            }
-        }
+        let lease = self.lease().await?;
+        let acquired = self.bounded(lease.run(async |client: &Object| self.acquire_on(client, request).await)).await?;
+        acquired.map_err(|verdict| named(self.name(), verdict))
     }
 
     async fn acquire_on(&self, client: &Object, request: &AcquireRequest) -> Result<Acquired, Verdict> {

@@ -28,6 +28,37 @@ pub struct Postgres {
     broken: Option<String>,
 }
 
+/// A connection that a transaction runs on. It goes back to the pool only when the transaction is known to have ended;
+/// otherwise, and where the task is dropped in the middle, it is closed: an open transaction in the pool would hold its
+/// locks, and the next user's rows would become a part of it.
+pub(super) struct Lease {
+    /// Set until the lease ends.
+    client: Option<Object>,
+}
+
+impl Lease {
+    /// Runs a transaction, and gives the connection back to the pool if it ended well.
+    pub(super) async fn run<T>(
+        mut self,
+        transaction: impl AsyncFnOnce(&Object) -> Result<T, Verdict>,
+    ) -> Result<T, Verdict> {
+        let Some(client) = &self.client else { return Err(Verdict::Unknown("the connection is gone".to_owned())) };
+        let result = transaction(client).await;
+        if result.is_ok() {
+            drop(self.client.take());
+        }
+        result
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(client) = self.client.take() {
+            drop(Object::take(client));
+        }
+    }
+}
+
 impl std::fmt::Debug for Postgres {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Postgres").field("name", &self.name).finish_non_exhaustive()
@@ -75,9 +106,9 @@ impl Postgres {
         Ok(client)
     }
 
-    /// Takes a connection out of the pool and closes it: nobody knows what state it is in.
-    pub(super) fn discard(&self, client: Object) {
-        drop(Object::take(client));
+    /// Returns a connection for a transaction.
+    pub(super) async fn lease(&self) -> Result<Lease, Verdict> {
+        Ok(Lease { client: Some(self.client().await?) })
     }
 
     /// The start of a transaction, with the server's own time-outs; works behind a pooler in transaction mode as well.

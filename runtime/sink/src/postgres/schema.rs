@@ -1,8 +1,9 @@
 //! The schema `forebay`: what `forebay init` makes and prints.
 
+use deadpool_postgres::Object;
 use forebay_core::verdict::{Cause, Reason, Verdict};
 
-use crate::postgres::connection::Postgres;
+use crate::postgres::connection::{Postgres, named};
 use crate::postgres::verdict::of_error;
 
 /// The version of [`DDL`] in `forebay.meta`.
@@ -125,24 +126,22 @@ impl Postgres {
     /// # Errors
     /// Where the server is away or does not allow it.
     pub async fn init(&self) -> Result<(), Verdict> {
-        let client = self.client().await?;
+        let lease = self.lease().await?;
         let script = format!("begin; {LOCK}; {DDL} commit;");
-        let made = self.bounded(client.batch_execute(&script)).await;
-        if made.is_err() {
-            // The connection may still be in the failed transaction.
-            self.discard(client);
-        }
-        match made? {
-            Err(error) if matches!(of_error(&error), Verdict::Misconfigured(_)) => {
+        let make = async |client: &Object| client.batch_execute(&script).await.map_err(|error| of_error(&error));
+        let made = self.bounded(lease.run(make)).await?;
+        made.map_err(|verdict| match verdict {
+            Verdict::Misconfigured(cause) => {
                 let message = format!(
-                    "the schema `forebay` can not be made in sink `{}` ({error}); run `forebay init` as a role that may \
-                     create it, or apply what `forebay init --print` prints",
-                    self.name()
+                    "the schema `forebay` can not be made in sink `{}` ({}); run `forebay init` as a role that may create \
+                     it, or apply what `forebay init --print` prints",
+                    self.name(),
+                    cause.message
                 );
-                Err(Verdict::Misconfigured(Cause::new(Reason::Permission, message)))
+                Verdict::Misconfigured(Cause::new(Reason::Permission, message))
             }
-            other => other.map_err(|error| of_error(&error)),
-        }
+            other => named(self.name(), other),
+        })
     }
 
     /// Returns the id of the ledger in this database; makes the ledger if it is missing.
@@ -162,7 +161,7 @@ impl Postgres {
     ///
     /// # Errors
     /// Where the server is away, or the ledger is of a newer version.
-    pub async fn find_ledger(&self) -> Result<Option<String>, Verdict> {
+    async fn find_ledger(&self) -> Result<Option<String>, Verdict> {
         let client = self.client().await?;
         let exists = self.bounded(client.query_one("select to_regclass('forebay.meta') is not null", &[])).await?;
         if !exists.map_err(|error| of_error(&error))?.get::<_, bool>(0) {

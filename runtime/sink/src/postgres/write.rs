@@ -88,27 +88,18 @@ impl Postgres {
     /// # Errors
     /// Where nothing was written, or nobody knows.
     pub async fn write(&self, context: &WriteContext, write: &Write, now: Timestamp) -> Result<Committed, Verdict> {
-        let client = self.client().await?;
+        let lease = self.lease().await?;
         failpoint::pass("before-write");
-        let transaction = Transaction { sink: self, client: &client, context, write, now };
+        let transaction = async |client: &Object| Transaction { sink: self, client, context, write, now }.run().await;
         // Every statement has its own time-out in the server; the whole has as many of them as a bisection may need.
-        let result = tokio::time::timeout(self.deadline() * 4, transaction.run()).await;
+        let deadline = self.deadline() * 4;
+        let Ok(result) = tokio::time::timeout(deadline, lease.run(transaction)).await else {
+            return Err(Verdict::Unknown(format!("sink `{}` did not answer within {deadline:?}", self.name())));
+        };
+        failpoint::pass("after-write");
         match result {
-            Ok(Ok(committed)) => {
-                failpoint::pass("after-write");
-                Ok(committed)
-            }
-            Ok(Err(verdict)) => {
-                self.discard(client);
-                Err(match verdict {
-                    Verdict::Unknown(why) => Verdict::Unknown(why),
-                    other => named(self.name(), other),
-                })
-            }
-            Err(_) => {
-                self.discard(client);
-                Err(Verdict::Unknown(format!("sink `{}` did not answer within {:?}", self.name(), self.deadline() * 4)))
-            }
+            Err(Verdict::Unknown(why)) => Err(Verdict::Unknown(why)),
+            other => other.map_err(|verdict| named(self.name(), verdict)),
         }
     }
 }

@@ -57,6 +57,8 @@ pub struct Lane {
     committed: Option<i64>,
     last_write: Duration,
     is_draining: bool,
+    /// Whether what could not be finished was dropped.
+    has_given_up: bool,
     /// The log lost what was next: whatever was fetched is dropped once the position is known again.
     is_lost: bool,
 }
@@ -108,6 +110,7 @@ impl Lane {
             committed: None,
             last_write: Duration::ZERO,
             is_draining: false,
+            has_given_up: false,
             is_lost: false,
         }
     }
@@ -159,7 +162,7 @@ impl Lane {
         }
         self.commit(actions);
         if self.is_draining {
-            self.finish(actions);
+            self.finish(now, actions);
         }
         self.wake(now, actions);
     }
@@ -228,11 +231,16 @@ impl Lane {
         }
     }
 
-    /// What waits for something that may be far away is dropped: it runs again after the restart.
-    fn finish(&mut self, actions: &mut Vec<Action>) {
+    /// What waits for something that may be far away is dropped: it runs again after the restart. What Kafka has
+    /// acknowledged is still removed from the outbox, if that works at once.
+    fn finish(&mut self, now: Duration, actions: &mut Vec<Action>) {
         let waits_for_a_person = self.trouble.as_ref().is_some_and(|t| t.is_halt || t.cause.reason == Reason::Retry);
         if self.writing.is_none() && (waits_for_a_person || self.position.is_none()) {
             self.batches.clear();
+            if !self.has_given_up && matches!(self.phase, Phase::Blocked { acquire: false, .. }) {
+                (self.has_given_up, self.phase, self.trouble) = (true, Phase::Open, None);
+                self.settle(now, actions);
+            }
         }
         let is_settled = self.outstanding.is_empty() || (waits_for_a_person && self.outstanding.is_settled());
         if self.is_idle() && self.writing.is_none() && is_settled && self.phase != Phase::Drained {
