@@ -198,7 +198,7 @@ impl Runner {
         let at = partition.clone();
         let (shell, actions) = Shell::new(binding, around.clone(), (at, assignment, feed), lane, heard);
         lanes.spawn(shell.run(actions).instrument(span));
-        if let Some(before) = running.insert(partition.clone(), Running { assignment, orders }) {
+        if let Some(before) = running.insert(partition, Running { assignment, orders }) {
             let _it_ended_already = before.orders.try_send(Order::Let);
         }
     }

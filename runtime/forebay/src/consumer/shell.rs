@@ -70,7 +70,7 @@ pub(super) struct Shell {
 enum Answer {
     Acquired(Result<Granted, Verdict>),
     Computed(u64, Result<compute::Computed, Verdict>, Duration),
-    Written(Write, Result<Committed, Verdict>, Duration),
+    Written(Box<(Write, Result<Committed, Verdict>)>, Duration),
     Sent(i64, Arc<Vec<Outgoing>>, Option<Vec<Outgoing>>),
 }
 
@@ -128,7 +128,8 @@ impl Shell {
         // A transaction that was sent is waited for: its records are counted here or nowhere.
         while self.lane.is_writing() {
             let Some(Ok(answer)) = self.in_flight.join_next().await else { break };
-            if let Answer::Written(write, result, took) = answer {
+            if let Answer::Written(written, took) = answer {
+                let (write, result) = *written;
                 let _the_row_is_anothers_now = self.written(&write, result, took);
                 break;
             }
@@ -214,7 +215,10 @@ impl Shell {
                 result.as_ref().err().inspect(|verdict| self.failed("handle", verdict));
                 Some(Event::Computed { batch, result })
             }
-            Answer::Written(write, result, took) => Some(Event::Written { result: self.written(&write, result, took) }),
+            Answer::Written(written, took) => {
+                let (write, result) = *written;
+                Some(Event::Written { result: self.written(&write, result, took) })
+            }
             Answer::Sent(next, messages, kept) => {
                 if let Some(prepared) = &self.prepared {
                     terminal::sent(&self.binding, prepared, &messages, &self.around.metrics);
@@ -316,7 +320,7 @@ impl Shell {
                 Some(prepared) => write_batch(&binding, prepared, &at, &write).await,
                 None => Err(Verdict::Fenced),
             };
-            Answer::Written(write, result, started.elapsed())
+            Answer::Written(Box::new((write, result)), started.elapsed())
         };
         self.in_flight.spawn(work.instrument(span));
     }

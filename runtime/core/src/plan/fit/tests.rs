@@ -55,7 +55,8 @@ fn null_bytes_booleans_and_timestamps_have_their_places() {
     assert_eq!(code(&Value::Bytes(vec![0]), ColumnKind::Text(None)), Some("type"));
     assert_eq!(code(&Value::Boolean(true), ColumnKind::Boolean), None);
     assert_eq!(code(&Value::TimestampMicros(0), ColumnKind::Timestamp), None);
-    assert_eq!(code(&Value::TimestampMicros(i64::MAX), ColumnKind::Timestamptz), Some("range"));
+    assert_eq!(code(&Value::TimestampMicros(i64::MIN), ColumnKind::Timestamptz), Some("range"));
+    assert_eq!(code(&Value::TimestampMicros(i64::MAX), ColumnKind::Timestamptz), None);
     assert_eq!(code(&Value::TimestampMicros(0), ColumnKind::Int8), Some("type"));
 }
 
