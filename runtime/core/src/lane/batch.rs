@@ -18,6 +18,8 @@ pub(super) struct Batch {
     /// How often the record at `from` was tried without success.
     tries: u32,
     pub(super) stage: Stage,
+    /// The position before its first record: written below it, records would be passed over.
+    begins: i64,
 }
 
 /// How far a batch is.
@@ -25,8 +27,8 @@ pub(super) struct Batch {
 pub(super) enum Stage {
     /// To be computed.
     Queued,
-    /// In the plugin.
-    Computing,
+    /// The plugin has the records from this index on.
+    Computing(usize),
     /// Computed, to be written.
     Ready(Arc<Outcomes>),
     /// In a transaction.
@@ -34,12 +36,22 @@ pub(super) enum Stage {
 }
 
 impl Batch {
-    pub(super) fn new(id: u64, records: Vec<Record>) -> Self {
-        Self { id, records: Arc::new(records), from: 0, tries: 0, stage: Stage::Queued }
+    pub(super) fn new(id: u64, records: Vec<Record>, begins: i64) -> Self {
+        Self { id, records: Arc::new(records), from: 0, tries: 0, stage: Stage::Queued, begins }
+    }
+
+    /// Returns whether everything before it is terminal.
+    pub(super) fn is_next(&self, position: i64) -> bool {
+        position >= self.begins
+    }
+
+    /// Returns the position after it.
+    pub(super) fn end(&self) -> i64 {
+        self.records.last().map_or(self.begins, |record| record.offset + 1)
     }
 
     pub(super) fn compute(&mut self) -> Command {
-        self.stage = Stage::Computing;
+        self.stage = Stage::Computing(self.from);
         Command { batch: self.id, records: self.records.clone(), from: self.from }
     }
 
@@ -63,11 +75,13 @@ impl Batch {
         })
     }
 
-    /// Takes the outcomes of the records from `from` on. Those before are terminal; their places are filled, so that
-    /// records and outcomes have the same index.
+    /// Takes the outcomes of the records that the plugin was given. Those before are terminal; their places are filled,
+    /// so that records and outcomes have the same index.
     pub(super) fn computed(&mut self, outcomes: Outcomes) {
-        let outcomes = if self.from == 0 { outcomes } else { outcomes.after(self.from) };
-        self.stage = Stage::Ready(Arc::new(outcomes));
+        let Stage::Computing(from) = self.stage else { return };
+        let outcomes = if from == 0 { outcomes } else { outcomes.after(from) };
+        let is_whole = outcomes.len() == self.records.len();
+        self.stage = if is_whole { Stage::Ready(Arc::new(outcomes)) } else { Stage::Queued };
     }
 
     /// Its transaction ended without an effect: the same again.
@@ -77,9 +91,9 @@ impl Batch {
         }
     }
 
-    /// Forgets what was computed, unless a computation is under way.
+    /// Forgets what was computed, unless a computation or a transaction is under way.
     pub(super) fn compute_anew(&mut self) {
-        if !matches!(self.stage, Stage::Computing) {
+        if matches!(self.stage, Stage::Ready(_)) {
             self.stage = Stage::Queued;
         }
     }

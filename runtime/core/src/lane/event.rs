@@ -81,7 +81,12 @@ pub enum Event {
         kept: Vec<Outgoing>,
     },
     /// The log lost what was next, or went back: only a person can say where to go on.
-    Lost(Cause),
+    Lost {
+        /// The consumer's count of seeks when it noticed; none where the log itself was asked.
+        generation: Option<u64>,
+        /// What was lost.
+        cause: Cause,
+    },
     /// Finish what is in flight and take nothing new.
     Drain,
     /// The time that was asked for by [`Action::WakeAt`] has come.
@@ -180,8 +185,8 @@ pub struct Write {
 /// What of the outbox the next transaction removes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settled {
-    /// Rows up to this `next` are acknowledged.
-    pub up_to: Option<i64>,
+    /// The rows of these `next` are acknowledged.
+    pub rows: Vec<i64>,
     /// Letters whose value stays.
     pub kept: Vec<(i64, Vec<Outgoing>)>,
 }

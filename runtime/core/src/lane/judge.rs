@@ -53,6 +53,9 @@ impl<'a> Judge<'a> {
     /// Takes the next record, with the fault the database found in it, if any; breaks where the transaction must end
     /// before it.
     pub fn push(&mut self, data: Option<&Fault>) -> std::ops::ControlFlow<()> {
+        if self.stop.is_some() {
+            return std::ops::ControlFlow::Break(());
+        }
         let index = self.next;
         let handled = self.write.handled.get(index).and_then(|handled| handled.result.as_ref().err());
         let fault = data.or(handled);
@@ -81,21 +84,21 @@ impl<'a> Judge<'a> {
         self.next
     }
 
-    /// Returns how far the transaction goes.
+    /// Returns how far the transaction goes: to the stop, or over all that was taken.
     pub fn finish(self) -> Judgement {
         let (done, stop) = match self.stop {
             Some((at, stop)) => (at, Some(stop)),
-            None => (self.write.records.len(), None),
+            None => (self.next, None),
         };
         // Up to the last terminal record, and never over a hole before a record that stays: the ledger's position is
         // then the same however the batch was cut.
         let position = match done {
-            done if done == self.write.from && stop.is_some() => self.write.expected,
-            done if stop.is_some() => {
+            done if done >= self.write.records.len() => self.write.next,
+            done if done == self.write.from => self.write.expected,
+            done => {
                 let last = done.checked_sub(1).and_then(|last| self.write.records.get(last));
                 last.map_or(self.write.expected, |record| record.offset + 1)
             }
-            _ => self.write.next,
         };
         Judgement { done, position, run: self.run, stop }
     }

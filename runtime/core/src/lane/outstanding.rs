@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 use crate::lane::event::{Pending, Settled};
 use crate::outbox::Outgoing;
 
+/// How many rows one transaction removes at the most.
+const SETTLED_MAX: usize = 500;
+
 #[derive(Debug, Default)]
 pub(super) struct Outstanding {
     /// In the order of the log. Acknowledged ones stay until a transaction has removed their rows.
@@ -30,12 +33,11 @@ impl Outstanding {
         }
     }
 
-    /// Returns what the next transaction may remove: the acknowledged ones before the first that is not.
+    /// Returns what the next transaction may remove: whatever is acknowledged, even behind a row that is not.
     pub(super) fn settled(&self) -> Settled {
-        let acknowledged = self.rows.iter().take_while(|row| row.is_acknowledged);
         let mut settled = Settled::default();
-        for row in acknowledged {
-            settled.up_to = Some(row.next);
+        for row in self.rows.iter().filter(|row| row.is_acknowledged).take(SETTLED_MAX) {
+            settled.rows.push(row.next);
             if !row.kept.is_empty() {
                 settled.kept.push((row.next, row.kept.clone()));
             }
@@ -45,9 +47,8 @@ impl Outstanding {
 
     /// Forgets what a transaction removed.
     pub(super) fn remove(&mut self, settled: &Settled) {
-        let Some(up_to) = settled.up_to else { return };
-        while self.rows.front().is_some_and(|row| row.is_acknowledged && row.next <= up_to) {
-            self.rows.pop_front();
+        if !settled.rows.is_empty() {
+            self.rows.retain(|row| !(row.is_acknowledged && settled.rows.contains(&row.next)));
         }
     }
 

@@ -18,7 +18,12 @@ pub fn append(key: &mut Vec<u8>, value: &Value, column: &ColumnFacts) -> Option<
         (ColumnKind::Boolean, Value::Boolean(truth)) => put(key, &[u8::from(*truth)]),
         (ColumnKind::Bytea, Value::Bytes(bytes)) => put(key, bytes),
         (ColumnKind::Timestamptz | ColumnKind::Timestamp, Value::TimestampMicros(micros)) => put_integer(key, *micros),
-        (ColumnKind::Text(_), Value::Text(text)) => put(key, text.as_bytes()),
+        // Beyond its length a varchar forgives spaces, and cuts them.
+        (ColumnKind::Text(most), Value::Text(text))
+            if most.is_none_or(|most| text.chars().count() <= most as usize) =>
+        {
+            put(key, text.as_bytes())
+        }
         (ColumnKind::Uuid, Value::Text(text)) if fit::is_uuid(text) => put(key, text.to_ascii_lowercase().as_bytes()),
         (ColumnKind::Date, Value::Text(text)) if is_iso_date(text) => put(key, text.as_bytes()),
         _ => None,

@@ -37,6 +37,8 @@ pub struct TopicTarget {
     pub topic: Arc<str>,
     /// The largest message the topic takes, in bytes.
     pub max_bytes: usize,
+    /// Whether the topic is compacted, and so refuses a message without a key.
+    pub is_compacted: bool,
 }
 
 /// A table that a handler may write to.

@@ -115,9 +115,7 @@ impl Database {
             return;
         }
         row.ledger = Some((position, row.ledger.map_or(0, |(_, epoch)| epoch)));
-        if let Some(up_to) = write.settled.up_to {
-            row.outbox.retain(|next, _| *next > up_to);
-        }
+        row.outbox.retain(|next, _| !write.settled.rows.contains(next));
         if !outgoing.is_empty() {
             let resend = Resend { from: write.expected, next: position, messages: Arc::new(outgoing.to_vec()) };
             row.outbox.insert(position, resend);

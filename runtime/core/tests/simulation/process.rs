@@ -23,6 +23,7 @@ pub struct Shell {
     pub generation: u64,
     pub wake: Option<Duration>,
     pub highest_seen: i64,
+    pub is_draining: bool,
     pub is_drained: bool,
 }
 
@@ -50,6 +51,7 @@ impl Shell {
             generation: 0,
             wake: None,
             highest_seen: -1,
+            is_draining: false,
             is_drained: false,
         };
         let commits = shell.take(actions);

@@ -93,6 +93,7 @@ impl World {
             15 => self.haunt(),
             16 if self.random.chance(20) => self.database.has_parents |= self.random.chance(10),
             17 if self.random.chance(5) => self.is_mended = true,
+            18 if !self.is_healed && self.random.chance(20) => self.drain(process),
             _ => self.turn(process),
         }
     }
@@ -117,7 +118,11 @@ impl World {
         if self.sabotage == Sabotage::CommitsTheHighestSeen && is_owner && shell.highest_seen >= 0 {
             self.broker.group[shell.partition] = Some(shell.highest_seen + 1);
         }
-        self.processes[process].lanes.push(shell);
+        if !shell.is_drained {
+            self.processes[process].lanes.push(shell);
+        } else if is_owner {
+            self.owners[shell.partition] = None;
+        }
     }
 
     fn deliver(&mut self, shell: &mut Shell) -> Vec<i64> {
@@ -142,10 +147,12 @@ impl World {
 
     fn answer(&mut self, shell: &mut Shell) -> Vec<i64> {
         let away = || Verdict::Unavailable(Cause::new(Reason::Database, "away"));
+        let broken = || Verdict::Misconfigured(Cause::new(Reason::Schema, "no such table"));
         let asked = shell.asked.remove(self.random.below(shell.asked.len()));
         let is_bad_day = !self.is_healed && self.random.chance(8);
         let partition = shell.partition;
         let event = match asked {
+            Asked::Acquire if is_bad_day && self.random.chance(30) => Event::Acquired(Err(broken())),
             Asked::Acquire if is_bad_day => Event::Acquired(Err(away())),
             Asked::Acquire => {
                 let group = self.broker.group[partition];
@@ -155,6 +162,10 @@ impl World {
                 shell.generation += 1;
                 shell.fetch = offset;
                 Event::Seeked { generation: shell.generation, offset }
+            }
+            Asked::Compute(command) if is_bad_day => {
+                let verdict = if self.random.chance(50) { broken() } else { away() };
+                Event::Computed { batch: command.batch, result: Err(verdict) }
             }
             Asked::Compute(command) => {
                 let records = command.records.iter().skip(command.from);
@@ -167,7 +178,7 @@ impl World {
                     self.broker.group[partition] = Some(write.next);
                 }
                 let result = if is_bad_day && self.random.chance(50) {
-                    Err(away())
+                    Err(if self.random.chance(50) { broken() } else { away() })
                 } else {
                     self.database.write(partition, &write, &self.settings)
                 };
@@ -184,6 +195,22 @@ impl World {
             }
         };
         shell.hear(event, self.now)
+    }
+
+    /// SIGTERM: the lanes finish what is in flight, and then the process has none.
+    fn drain(&mut self, process: usize) {
+        let mut lanes = std::mem::take(&mut self.processes[process].lanes);
+        for shell in &mut lanes {
+            shell.is_draining = true;
+            let _the_positions_stay = shell.hear(Event::Drain, self.now);
+        }
+        for shell in lanes {
+            if !shell.is_drained {
+                self.processes[process].lanes.push(shell);
+            } else if self.owners[shell.partition] == Some(process) {
+                self.owners[shell.partition] = None;
+            }
+        }
     }
 
     /// SIGKILL: what is on its way to the database may arrive there or not.
@@ -240,6 +267,10 @@ impl World {
         (self.is_healed, self.is_mended, self.database.has_parents) = (true, true, true);
         for process in 0..self.processes.len() {
             self.processes[process].is_frozen = false;
+            let draining = self.processes[process].lanes.iter().filter(|shell| shell.is_draining);
+            for partition in draining.map(|shell| shell.partition).collect::<Vec<_>>() {
+                self.owners[partition] = self.owners[partition].filter(|owner| *owner != process);
+            }
             let theirs: Vec<usize> =
                 (0..PARTITIONS).filter(|partition| self.owners[*partition] != Some(process)).collect();
             theirs.into_iter().for_each(|partition| self.revoke(process, partition));

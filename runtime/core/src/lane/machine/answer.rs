@@ -88,7 +88,9 @@ impl Lane {
         match result {
             Ok(handled) => batch.computed(handled),
             Err(verdict) => {
-                batch.stage = Stage::Queued;
+                if matches!(batch.stage, Stage::Computing(_)) {
+                    batch.stage = Stage::Queued;
+                }
                 self.failed(&verdict, false, now);
             }
         }
@@ -100,7 +102,8 @@ impl Lane {
         let from = self.position.replace(position).unwrap_or(position);
         self.outstanding.remove(&in_flight.settled);
         (self.run, self.tries, self.last_write) = (run, 0, now);
-        if self.phase == Phase::Open {
+        // A wait or a halt that goes on without progress keeps its age.
+        if self.phase == Phase::Open && (stop.is_none() || position > from) {
             self.trouble = None;
         }
         if !outgoing.is_empty() {
@@ -108,7 +111,7 @@ impl Lane {
             self.outstanding.push(from, position, bytes);
             actions.push(Action::Send { next: position, messages: outgoing });
         }
-        if in_flight.has_batch {
+        if in_flight.batch.is_some() && in_flight.batch == self.batches.front().map(|batch| batch.id) {
             self.batch_written(done, stop, now);
         }
     }
@@ -133,14 +136,16 @@ impl Lane {
             }
             Some(Stop::Alike(tripped)) => {
                 batch.compute_anew();
-                self.block(now + PROBE, alike_cause(&tripped.fault), true, false, now);
+                // By way of the ledger, where the tables are looked at again: they may have been mended.
+                self.block(now + PROBE, alike_cause(&tripped.fault), true, true, now);
             }
         }
     }
 
     pub(super) fn not_written(&mut self, verdict: &Verdict, now: Duration) {
         let in_flight = self.writing.take();
-        if let (Some(InFlight { has_batch: true, .. }), Some(batch)) = (in_flight, self.batches.front_mut()) {
+        let written = in_flight.and_then(|InFlight { batch, .. }| batch);
+        if let Some(batch) = self.batches.iter_mut().find(|batch| Some(batch.id) == written) {
             batch.back();
         }
         self.failed(verdict, false, now);
@@ -153,7 +158,7 @@ impl Lane {
             Disposition::Wait(wait, cause) => self.block(now + wait, cause, false, acquire, now),
             Disposition::Halt(cause) => {
                 self.batches.iter_mut().for_each(Batch::compute_anew);
-                self.block(now + PROBE, cause, true, acquire, now);
+                self.block(now + PROBE, cause, true, true, now);
             }
             Disposition::Acquire(wait) => self.block(now + wait, ledger_cause(verdict), false, true, now),
             Disposition::DeadLetter(fault) => {
@@ -174,6 +179,12 @@ impl Lane {
         }
     }
 
+    /// The ledger did not answer, or not with a row.
+    pub(super) fn not_acquired(&mut self, verdict: &Verdict, now: Duration) {
+        self.phase = Phase::Open;
+        self.failed(verdict, true, now);
+    }
+
     pub(super) fn lost(&mut self, cause: Cause, now: Duration) {
         self.is_lost = true;
         self.generation = None;
@@ -184,13 +195,20 @@ impl Lane {
     pub(super) fn drain(&mut self) {
         self.is_draining = true;
         self.queue.clear();
-        self.batches.retain(|batch| !matches!(batch.stage, Stage::Queued));
+        // The log's end lies behind what is dropped here.
+        self.end = None;
+        // What follows a batch that is dropped must not be written either.
+        let kept = self.batches.iter().take_while(|batch| !matches!(batch.stage, Stage::Queued)).count();
+        self.batches.truncate(kept);
     }
 
     pub(super) fn block(&mut self, until: Duration, cause: Cause, is_halt: bool, acquire: bool, now: Duration) {
-        // A row that must be acquired anew is not forgotten because something else failed as well.
+        // A row that must be acquired anew is not forgotten because something else failed as well, and nothing is
+        // started before the ledger has answered.
         let acquire = acquire || matches!(self.phase, Phase::Blocked { acquire: true, .. });
-        self.phase = Phase::Blocked { until, acquire };
+        if self.phase != Phase::Acquiring {
+            self.phase = Phase::Blocked { until, acquire };
+        }
         let is_same = self.trouble.as_ref().is_some_and(|trouble| trouble.cause.reason == cause.reason);
         let since = self.trouble.as_ref().filter(|_| is_same).map_or(now, |trouble| trouble.since);
         self.trouble = Some(Trouble { cause, since, is_halt });

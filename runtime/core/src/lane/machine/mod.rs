@@ -75,7 +75,8 @@ enum Phase {
 #[derive(Debug)]
 struct InFlight {
     settled: Settled,
-    has_batch: bool,
+    /// The batch it writes, if it is not only for the position.
+    batch: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -119,18 +120,23 @@ impl Lane {
     pub fn hear(&mut self, event: Event, now: Duration, actions: &mut Vec<Action>) {
         match event {
             Event::Acquired(Ok(acquired)) => self.acquired(acquired, actions),
-            Event::Acquired(Err(verdict)) => self.failed(&verdict, true, now),
+            Event::Acquired(Err(verdict)) => self.not_acquired(&verdict, now),
             Event::Seeked { generation, offset } => self.seeked(generation, offset, actions),
             Event::Fetched { generation, records } => self.fetched(generation, records, now),
-            Event::End { generation, offset } if self.generation == Some(generation) && offset >= self.expected => {
-                (self.end, self.expected) = (Some(offset), offset);
+            Event::End { generation, offset } if self.generation == Some(generation) && !self.is_draining => {
+                if offset >= self.expected {
+                    (self.end, self.expected) = (Some(offset), offset);
+                }
             }
             Event::End { .. } | Event::Tick => {}
             Event::Computed { batch, result } => self.computed(batch, result, now),
             Event::Written { result: Ok(written) } => self.written(written, now, actions),
             Event::Written { result: Err(verdict) } => self.not_written(&verdict, now),
             Event::Sent { next, kept } => self.sent(next, kept),
-            Event::Lost(cause) => self.lost(cause, now),
+            Event::Lost { generation, cause } if generation.is_none() || generation == self.generation => {
+                self.lost(cause, now);
+            }
+            Event::Lost { .. } => {}
             Event::Drain => self.drain(),
         }
         self.advance(now, actions);
@@ -170,21 +176,23 @@ impl Lane {
     fn write(&mut self, actions: &mut Vec<Action>) {
         let (None, Some(expected), false) = (&self.writing, self.position, self.is_outbox_full()) else { return };
         let settled = self.outstanding.settled();
-        let Some(batch) = self.batches.front_mut() else { return };
+        let Some(batch) = self.batches.front_mut().filter(|batch| batch.is_next(expected)) else { return };
+        let id = batch.id;
         if let Some(write) = batch.write(self.epoch, expected, self.run.clone(), settled.clone()) {
-            self.writing = Some(InFlight { settled, has_batch: true });
+            self.writing = Some(InFlight { settled, batch: Some(id) });
             actions.push(Action::Write(write));
         }
     }
 
     fn compute(&mut self, now: Duration, actions: &mut Vec<Action>) {
-        if self.batches.iter().any(|batch| matches!(batch.stage, Stage::Computing)) {
+        if self.batches.iter().any(|batch| matches!(batch.stage, Stage::Computing(_))) {
             return;
         }
         let limits = &self.settings.batch;
         let has_lingered = self.queue.lingers_until(limits).is_some_and(|until| now >= until);
         if self.batches.len() < DEPTH && (self.queue.is_full(limits) || has_lingered) {
-            let batch = Batch::new(self.next_batch, self.queue.take(limits, now));
+            let begins = self.batches.back().map(Batch::end).or(self.position).unwrap_or(self.expected);
+            let batch = Batch::new(self.next_batch, self.queue.take(limits, now), begins);
             self.next_batch += 1;
             self.batches.push_back(batch);
         }
@@ -202,8 +210,8 @@ impl Lane {
         }
         let settled = self.outstanding.settled();
         let is_due = self.is_draining || now >= self.last_write + SETTLE_AFTER;
-        if next > expected || (settled.up_to.is_some() && is_due) {
-            self.writing = Some(InFlight { settled: settled.clone(), has_batch: false });
+        if next > expected || (!settled.rows.is_empty() && is_due) {
+            self.writing = Some(InFlight { settled: settled.clone(), batch: None });
             let (epoch, leader_epoch, run) = (self.epoch, self.leader_epoch, self.run.clone());
             let nothing = Outcomes::new(Vec::new(), |_| Permit::free());
             let (records, handled) = (Arc::default(), Arc::new(nothing));

@@ -160,6 +160,9 @@ fn complete(op: Op, row: &Row, table: &TableTarget, given: &[bool]) -> Result<()
             return fault("null", what, &place(row, &facts.name));
         }
     }
+    if op == Op::Insert && row.columns.is_empty() {
+        return fault("missing-column", format!("`insert` of target `{}` names no column", row.target), &row.target);
+    }
     if op == Op::Update && row.columns.len() == table.key.len() {
         return fault("missing-column", format!("`update` of target `{}` changes no column", row.target), &row.target);
     }
@@ -187,6 +190,10 @@ fn publish_effect(publish: &Publish, targets: &Targets) -> Result<(), Fault> {
 }
 
 fn fits_topic(publish: &Publish, topic: &TopicTarget) -> Result<(), Fault> {
+    if topic.is_compacted && publish.key.is_none() {
+        let what = format!("a message without a key, and topic `{}` is compacted", topic.topic);
+        return fault("missing-key", what, &publish.target);
+    }
     let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
     let headers: usize = publish.headers.iter().map(|header| header.name.len() + length(&header.value) + 10).sum();
     let bytes = length(&publish.key) + length(&publish.value) + headers + MESSAGE_OVERHEAD;

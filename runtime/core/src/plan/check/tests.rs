@@ -38,7 +38,7 @@ fn targets() -> Targets {
         let table = TableTarget::try_new(table(key), Arc::new(facts.clone())).unwrap();
         Target { name: name.into(), kind: TargetKind::Table(Box::new(table)) }
     };
-    let topic = TopicTarget { topic: "out".into(), max_bytes: 1000 };
+    let topic = TopicTarget { topic: "out".into(), max_bytes: 1000, is_compacted: false };
     let topic = Target { name: "out".into(), kind: TargetKind::Topic(topic) };
     Targets::new(vec![target("orders", &["id"]), target("log", &[]), topic])
 }

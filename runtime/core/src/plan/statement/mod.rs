@@ -102,7 +102,9 @@ impl<'a> Planner<'a> {
         cells.sort_unstable_by_key(|(column, _)| *column);
         // An insert without its whole key (the database makes it) meets no other row of the batch.
         let key = row_key(table, &cells);
-        let keeps_order = table.facts.is_strict || (key.is_none() && op != Op::Insert);
+        let has_key = |column: &usize| cells.iter().any(|(index, _)| index == column);
+        let has_whole_key = !table.key.is_empty() && table.key.iter().all(has_key);
+        let keeps_order = table.facts.is_strict || (key.is_none() && (op != Op::Insert || has_whole_key));
         let placed = Placed { target, level: 0, op, cells, key: key.unwrap_or_default() };
         if keeps_order { self.place_in_order(table, placed) } else { self.place_freely(table, placed) }
     }
