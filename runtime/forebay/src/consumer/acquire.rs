@@ -19,12 +19,23 @@ pub(super) struct Granted {
     pub(super) prepared: Arc<Prepared>,
 }
 
-/// Asks everything anew: a halt that a person mended is seen at the next probe.
-pub(super) async fn acquire(binding: &Binding, at: &Partition, owner: &str) -> Result<Granted, Verdict> {
+/// Asks everything anew, but for the group's offset where it is known: a halt that a person mended is seen at the next
+/// probe.
+pub(super) async fn acquire(
+    binding: &Binding,
+    at: &Partition,
+    owner: &str,
+    known: Option<Option<Committed>>,
+) -> Result<Granted, Verdict> {
     let prepared = binding.prepare().await?;
     let admin = &binding.needs.admin;
-    let committed = admin.committed(&binding.settings.group, std::slice::from_ref(at)).await;
-    let committed = committed.map_err(|error| error.verdict())?.into_iter().next().flatten();
+    let committed = match known {
+        Some(known) if binding.needs.sink.is_some() => known,
+        _ => {
+            let asked = admin.committed(&binding.settings.group, std::slice::from_ref(at)).await;
+            asked.map_err(|error| error.verdict())?.into_iter().next().flatten()
+        }
+    };
     let log = admin.watermarks(at).await.map_err(|error| error.verdict())?;
     let start_offset = start_offset(binding, at, log).await?;
     let acquired = match (&binding.needs.sink, &prepared.ledger_id) {

@@ -1,19 +1,24 @@
 //! A binding with what servers say of it: its targets' tables and topics, the dead-letter topic, the ledger.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use forebay_core::dead_letter::{LetterTopic, Origin};
 use forebay_core::fault::Fault;
 use forebay_core::manifest::settings::{self, DeadLetter, TargetKind as Kind};
 use forebay_core::outcome::Outcome;
 use forebay_core::plan::check;
-use forebay_core::plan::target::{TableTarget, Target, TargetKind, Targets, TopicTarget};
+use forebay_core::plan::target::{ColumnFacts, ColumnKind, TableTarget, Target, TargetKind, Targets, TopicTarget};
 use forebay_core::verdict::{Cause, Reason, Verdict};
 use forebay_kafka::{Admin, TopicFacts};
 use forebay_plugin_host::{Check, Host, Plugin};
 use forebay_sink::Postgres;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 use tracing::info;
+
+/// The tables are not looked at again more often than this.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What a topic takes where the broker does not tell.
 const MESSAGE_MAX: usize = 1_048_588;
@@ -42,6 +47,8 @@ pub struct Binding {
     /// What it works with.
     pub needs: Needs,
     prepared: Mutex<Option<Arc<Prepared>>>,
+    /// When the tables were looked at again for the last time.
+    looked: parking_lot::Mutex<Option<Instant>>,
 }
 
 /// What servers said of a binding.
@@ -68,7 +75,7 @@ impl Binding {
     /// Returns a binding that has asked no server yet.
     pub fn new(settings: settings::Binding, needs: Needs) -> Self {
         let headers = Arc::new(settings.headers.clone());
-        Self { settings, headers, needs, prepared: Mutex::new(None) }
+        Self { settings, headers, needs, prepared: Mutex::new(None), looked: parking_lot::Mutex::new(None) }
     }
 
     /// Asks the servers, once; later calls return what they said.
@@ -85,18 +92,24 @@ impl Binding {
         Ok(fresh)
     }
 
-    /// Asks the tables again, after a handler named a column that was not there. Only columns that came since count: what
-    /// became stricter is the schema's fault, not the records'.
+    /// Asks the tables again, after a row did not fit them: a column may have come, or been widened, since. At most once a
+    /// second, whatever the records look like.
     pub async fn grown(&self, known: &Arc<Prepared>) -> Option<Arc<Prepared>> {
         let mut prepared = self.prepared.lock().await;
         if let Some(current) = prepared.as_ref().filter(|current| !Arc::ptr_eq(current, known)) {
             return Some(current.clone());
         }
-        let targets = self.targets().await.ok()?;
-        if !has_grown(&known.targets, &targets) {
+        if self.looked.lock().replace(Instant::now()).is_some_and(|last| last.elapsed() < LOOK_AGAIN) {
             return None;
         }
-        info!(binding = self.settings.name, "columns were added to the tables; rows may name them from now on");
+        let targets = self.targets().await.ok()?;
+        if !is_looser(&known.targets, &targets) {
+            return None;
+        }
+        info!(
+            binding = self.settings.name,
+            "the tables take more than before; rows are checked against them as they are now"
+        );
         let targets = Arc::new(targets);
         let fresh = Arc::new(Prepared {
             check: Arc::new(Contract(targets.clone())),
@@ -135,7 +148,7 @@ impl Binding {
             self.needs.admin.create_topic(topic, partitions, &settings).await.map_err(|error| error.verdict())?;
         }
         let facts = self.topic(topic).await?;
-        if facts.cleanup_policy.as_deref().is_some_and(|policy| policy.contains("compact")) {
+        if is_compacted(&facts) {
             let message = format!(
                 "the dead-letter topic `{topic}` is compacted, which erases letters and refuses those without a key; set its \
                  cleanup.policy to delete"
@@ -151,10 +164,12 @@ impl Binding {
             let kind = match &target.kind {
                 Kind::Table(table) => TargetKind::Table(Box::new(self.table(table).await?)),
                 Kind::Topic(topic) => {
-                    let max = self.topic(topic).await?.max_message_bytes.and_then(|max| usize::try_from(max).ok());
+                    let facts = self.topic(topic).await?;
+                    let max = facts.max_message_bytes.and_then(|max| usize::try_from(max).ok());
                     TargetKind::Topic(TopicTarget {
                         topic: topic.as_str().into(),
                         max_bytes: max.unwrap_or(MESSAGE_MAX),
+                        is_compacted: is_compacted(&facts),
                     })
                 }
             };
@@ -189,18 +204,40 @@ impl Binding {
     }
 }
 
-/// Whether the only difference is that columns came which a row may leave out.
-fn has_grown(known: &Targets, now: &Targets) -> bool {
+fn is_compacted(facts: &TopicFacts) -> bool {
+    facts.cleanup_policy.as_deref().is_some_and(|policy| policy.contains("compact"))
+}
+
+/// Whether what was known still fits, and more does: columns that came and may be left out, and columns that take more.
+/// What became stricter is never taken over: it is the schema's fault, not the records'.
+fn is_looser(known: &Targets, now: &Targets) -> bool {
     let tables = (0..known.len()).filter_map(|index| Some((known.table(index)?, now.table(index)?)));
     let mut has_more = false;
     for (known, now) in tables {
         for column in &now.facts.columns {
             match known.facts.columns.iter().find(|before| before.name == column.name) {
                 Some(before) if before == column => {}
+                Some(before) if takes_more(before, column) => has_more = true,
                 None if column.is_nullable || column.has_default => has_more = true,
                 Some(_) | None => return false,
             }
         }
     }
     has_more
+}
+
+fn takes_more(before: &ColumnFacts, now: &ColumnFacts) -> bool {
+    use ColumnKind::{Float4, Float8, Int2, Int4, Int8, Numeric, Text};
+    let is_wider = match (before.kind, now.kind) {
+        (before, now) if before == now => true,
+        (Int2, Int4 | Int8)
+        | (Int4, Int8)
+        | (Float4, Float8)
+        | (Text(Some(_)), Text(None))
+        | (Numeric(Some(_)), Numeric(None)) => true,
+        (Text(Some(before)), Text(Some(now))) | (Numeric(Some(before)), Numeric(Some(now))) => now >= before,
+        _ => false,
+    };
+    let is_freer = now.is_nullable >= before.is_nullable && now.has_default >= before.has_default;
+    is_wider && is_freer && now.is_generated == before.is_generated
 }

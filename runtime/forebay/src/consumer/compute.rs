@@ -20,7 +20,7 @@ pub(super) async fn compute(
 ) -> Result<Computed, Verdict> {
     let count = |handled| Outcomes::new(handled, |bytes| budget.take(bytes));
     let handled = run(binding, prepared, command).await?;
-    if handled.iter().any(names_unknown_column)
+    if handled.iter().any(may_fit_by_now)
         && let Some(grown) = binding.grown(prepared).await
     {
         let handled = run(binding, &grown, command).await?;
@@ -48,6 +48,7 @@ async fn run(binding: &Binding, prepared: &Arc<Prepared>, command: &Command) -> 
     binding.needs.host.handle(plugin, job).await.map_err(|error| error.verdict(plugin.name()))
 }
 
-fn names_unknown_column(handled: &Handled) -> bool {
-    handled.result.as_ref().is_err_and(|fault| fault.class == Class::Contract && fault.code == "unknown-column")
+fn may_fit_by_now(handled: &Handled) -> bool {
+    let codes = ["unknown-column", "type", "range", "length", "null"];
+    handled.result.as_ref().is_err_and(|fault| fault.class == Class::Contract && codes.contains(&fault.code.as_str()))
 }

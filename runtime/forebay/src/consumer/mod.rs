@@ -3,6 +3,7 @@
 mod acquire;
 mod binding;
 mod compute;
+mod fetched;
 mod registry;
 mod runner;
 mod send;

@@ -188,7 +188,8 @@ impl Runner {
         };
         let lane = self.lane_name(&partition);
         let status = Status { state: State::Starting, position: None, why: None, next_try: None, oldest_ms: None };
-        let committed = committed.ok().flatten().map(|committed| committed.offset);
+        let known = committed.ok();
+        let committed = known.iter().flatten().map(|committed| committed.offset).next();
         let (group, end) = (self.group.clone(), None);
         let view = LaneView { group, status, committed, send_trouble: None, end, moved: Instant::now() };
         self.board.put(lane.clone(), view);
@@ -196,7 +197,7 @@ impl Runner {
         let (orders, heard) = mpsc::channel(2);
         let span = info_span!("lane", topic = %partition.topic, partition = partition.partition);
         let at = partition.clone();
-        let (shell, actions) = Shell::new(binding, around.clone(), (at, assignment, feed), lane, heard);
+        let (shell, actions) = Shell::new(binding, around.clone(), (at, assignment, feed, known), lane, heard);
         lanes.spawn(shell.run(actions).instrument(span));
         if let Some(before) = running.insert(partition, Running { assignment, orders }) {
             let _it_ended_already = before.orders.try_send(Order::Let);
@@ -223,7 +224,8 @@ impl Runner {
         running: HashMap<Partition, Running>,
         mut heard: mpsc::Receiver<GroupEvent>,
     ) {
-        let end = Instant::now() + self.deadline;
+        // A second is left for the process itself.
+        let end = Instant::now() + self.deadline.saturating_sub(Duration::from_secs(1));
         group.stop_fetching();
         for lane in running.values() {
             let _it_ended_already = lane.orders.try_send(Order::Drain);

@@ -41,6 +41,10 @@ pub(super) async fn send(
                         kept.push(message);
                     }
                 },
+                Err(error @ SendError::Refused { .. }) => {
+                    error!(%error, "a message that its topic does not take is kept in forebay.outbox");
+                    kept.push(message);
+                }
                 Err(error) => {
                     why = Some(error.to_string());
                     again.push(message);

@@ -1,6 +1,7 @@
 //! The thin async shell around a lane: it carries events to the state machine and actions out of it. One task for each
 //! assigned partition; it ends when the partition is revoked or drained.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +10,8 @@ use forebay_core::dead_letter::Origin;
 use forebay_core::lane::position::marker;
 use forebay_core::lane::{Action, Authority, Event, Lane, Settings, Write, Written};
 use forebay_core::outbox::Outgoing;
-use forebay_core::verdict::{Cause, Reason, Verdict};
-use forebay_kafka::{Commit, Feed, Fetched, Group, Partition, Producer, StopCause};
+use forebay_core::verdict::Verdict;
+use forebay_kafka::{Commit, Feed, Fetched, Group, Partition, Producer};
 use forebay_sink::{Committed, WriteContext};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -21,7 +22,7 @@ use tracing::{Instrument as _, debug, info_span, warn};
 use crate::consumer::acquire::{self, Granted};
 use crate::consumer::binding::{Binding, Prepared};
 use crate::consumer::compute;
-use crate::consumer::{send, terminal};
+use crate::consumer::{fetched, send, terminal};
 use crate::metrics::Metrics;
 use crate::status::{Board, LaneName};
 
@@ -64,8 +65,16 @@ pub(super) struct Shell {
     prepared: Option<Arc<Prepared>>,
     epoch: i64,
     wake: Option<Duration>,
+    /// Messages behind the ones that are being sent: one after the other, in the order of the log.
+    unsent: VecDeque<(i64, Arc<Vec<Outgoing>>)>,
+    is_sending: bool,
+    /// What the group had committed at the assignment; taken by the first acquire.
+    committed: Option<Option<forebay_kafka::Committed>>,
     is_over: bool,
 }
+
+/// A partition, the number of its assignment, its records, and what the group had committed if it could be asked.
+pub(super) type Assignment = (Partition, u64, Feed, Option<Option<forebay_kafka::Committed>>);
 
 enum Answer {
     Acquired(Result<Granted, Verdict>),
@@ -85,7 +94,7 @@ impl Shell {
     pub(super) fn new(
         binding: Arc<Binding>,
         around: Surroundings,
-        (at, assignment, feed): (Partition, u64, Feed),
+        (at, assignment, feed, committed): Assignment,
         name: LaneName,
         orders: mpsc::Receiver<Order>,
     ) -> (Self, Vec<Action>) {
@@ -112,6 +121,9 @@ impl Shell {
             prepared: None,
             epoch: 0,
             wake: None,
+            unsent: VecDeque::new(),
+            is_sending: false,
+            committed,
             is_over: false,
         };
         (shell, actions)
@@ -127,7 +139,8 @@ impl Shell {
         }
         // A transaction that was sent is waited for: its records are counted here or nowhere.
         while self.lane.is_writing() {
-            let Some(Ok(answer)) = self.in_flight.join_next().await else { break };
+            let Some(answer) = self.in_flight.join_next().await else { break };
+            let Ok(answer) = answer else { continue };
             if let Answer::Written(written, took) = answer {
                 let (write, result) = *written;
                 let _the_row_is_anothers_now = self.written(&write, result, took);
@@ -144,10 +157,11 @@ impl Shell {
             order = self.orders.recv() => Heard::Order(order),
             Some(answer) = self.in_flight.join_next(), if !self.in_flight.is_empty() => match answer {
                 Ok(answer) => Heard::Answer(answer),
-                // Only a panic ends a task: the lane lets go, and another assignment starts from the ledger.
+                // Only a panic of ours ends a task. Going on would leave a partition that is ours and that nobody works on:
+                // the process ends, and the group gives its partitions to others.
                 Err(error) => {
-                    tracing::error!(%error, "a lane's task failed; the partition is let go");
-                    Heard::Order(None)
+                    tracing::error!(%error, "a bug of ours: a lane's task panicked; the process ends with 70");
+                    std::process::exit(70);
                 }
             },
             fetched = self.feed.next(), if self.lane.wants_records() => Heard::Fetched(fetched),
@@ -166,31 +180,13 @@ impl Shell {
                 self.wake = None;
                 Some(Event::Tick)
             }
-            Heard::Fetched(Some(fetched)) => Some(self.fetched(fetched)),
+            Heard::Fetched(Some(fetched)) => Some(fetched::event(&self.at, fetched)),
             Heard::Answer(answer) => self.answered(answer),
         };
         if let Some(event) = event {
             let mut actions = Vec::new();
             self.lane.hear(event, self.around.board.now(), &mut actions);
             self.perform(actions);
-        }
-    }
-
-    fn fetched(&self, fetched: Fetched) -> Event {
-        match fetched {
-            Fetched::Records { generation, records } => Event::Fetched { generation, records },
-            Fetched::End { generation, offset } => Event::End { generation, offset },
-            Fetched::Seeked { generation, offset } => Event::Seeked { generation, offset },
-            Fetched::Stopped { cause, reason, offset, .. } => {
-                let Partition { topic, partition } = &self.at;
-                let place = offset.map_or(String::new(), |offset| format!(" at offset {offset}"));
-                let what = match cause {
-                    StopCause::OutOfRange => "what was next in the log is gone",
-                    StopCause::Corrupt => "a batch in the log is damaged",
-                    StopCause::Undecodable => "a batch in the log can not be decoded",
-                };
-                Event::Lost(Cause::new(Reason::Position, format!("{topic}/{partition}{place}: {what}: {reason}")))
-            }
         }
     }
 
@@ -220,6 +216,8 @@ impl Shell {
                 Some(Event::Written { result: self.written(&write, result, took) })
             }
             Answer::Sent(next, messages, kept) => {
+                self.is_sending = false;
+                self.send_next();
                 if let Some(prepared) = &self.prepared {
                     terminal::sent(&self.binding, prepared, &messages, &self.around.metrics);
                 }
@@ -274,7 +272,10 @@ impl Shell {
                 Action::StartAt(offset) => self.around.group.start_at(&self.at, self.assignment, offset),
                 Action::Compute(command) => self.compute(command),
                 Action::Write(write) => self.write(write),
-                Action::Send { next, messages } => self.send(next, messages),
+                Action::Send { next, messages } => {
+                    self.unsent.push_back((next, messages));
+                    self.send_next();
+                }
                 Action::Commit { offset, leader_epoch } => self.commit(offset, leader_epoch),
                 Action::WakeAt(at) => self.wake = Some(at),
                 Action::Drained => self.is_over = true,
@@ -284,7 +285,9 @@ impl Shell {
 
     fn acquire(&mut self) {
         let (binding, at, owner) = (self.binding.clone(), self.at.clone(), self.around.owner.clone());
-        let acquire = async move { Answer::Acquired(acquire::acquire(&binding, &at, &owner).await) };
+        // An owner that comes back to its own row has nothing to ask the group: its offset follows the ledger.
+        let known = if self.prepared.is_some() { Some(None) } else { self.committed.take() };
+        let acquire = async move { Answer::Acquired(acquire::acquire(&binding, &at, &owner, known).await) };
         self.in_flight.spawn(acquire.in_current_span());
     }
 
@@ -325,7 +328,12 @@ impl Shell {
         self.in_flight.spawn(work.instrument(span));
     }
 
-    fn send(&mut self, next: i64, messages: Arc<Vec<Outgoing>>) {
+    fn send_next(&mut self) {
+        if self.is_sending {
+            return;
+        }
+        let Some((next, messages)) = self.unsent.pop_front() else { return };
+        self.is_sending = true;
         let (producer, board, name) = (self.around.producer.clone(), self.around.board.clone(), self.name.clone());
         let permit = self.around.budget.take(messages.iter().map(Outgoing::bytes).sum());
         let send = async move {

@@ -16,7 +16,9 @@ use forebay_core::record::{At, RawHeader, Record};
 use wit_component::{ComponentEncoder, StringEncoding};
 use wit_parser::Resolve;
 
-use crate::{Check, Handled, Host, HostSettings, Job, Plugin};
+use forebay_core::outcome::Handled;
+
+use crate::{Check, Host, HostSettings, Job, Plugin};
 
 /// A folder of its own, removed at the end.
 pub(super) struct Folder(pub(super) PathBuf);

@@ -6,7 +6,9 @@ use forebay_core::fault::{Class, Fault};
 use forebay_core::outcome::{Failure, Outcome};
 
 use super::guest::{Rig, job, reuse};
-use crate::{HandleError, Handled};
+use forebay_core::outcome::Handled;
+
+use crate::HandleError;
 
 fn skip(reason: &str) -> Outcome {
     Outcome::Skip(reason.to_owned())

@@ -46,10 +46,10 @@ const MAKE: &str = "insert into forebay.ledger \
     (source, consumer_group, topic, partition, next_offset, owner_epoch, owner, cluster_id, topic_id, plugin_digest, binding) \
     values ($1, $2, $3, $4, $9, 1, $5, $6, $7, $8, $10) on conflict do nothing returning owner_epoch";
 
-const SEEN: &str = "with made as (insert into forebay.topic (source, consumer_group, topic, partitions) \
-    values ($1, $2, $3, $4) on conflict do nothing returning partitions) \
-    select partitions from made union all select partitions from forebay.topic \
-    where source = $1 and consumer_group = $2 and topic = $3 limit 1";
+const NOTE: &str = "insert into forebay.topic (source, consumer_group, topic, partitions) \
+    values ($1, $2, $3, $4) on conflict do nothing";
+
+const SEEN: &str = "select partitions from forebay.topic where source = $1 and consumer_group = $2 and topic = $3";
 
 const OUTBOX: &str = "select from_offset, next_offset, payload from forebay.outbox \
     where source = $1 and consumer_group = $2 and topic = $3 and partition = $4 and state = 'pending' order by next_offset";
@@ -69,6 +69,8 @@ impl Postgres {
         let failed = |error: Error| of_error(&error);
         client.batch_execute(&self.begin()).await.map_err(failed)?;
         let LaneKey { source, group, topic, partition } = &request.key;
+        // Whatever the position comes from: how many partitions there were at first is noted once.
+        client.execute(NOTE, &[source, group, topic, &request.partitions]).await.map_err(failed)?;
         let found = client.query_opt(SELECT, &[source, group, topic, partition]).await.map_err(failed)?;
         let row = found.map(|row| LedgerRow {
             next_offset: row.get(0),
@@ -120,7 +122,7 @@ impl Postgres {
             info!(partition = %place, offset, "the group's offset is taken over from another consumer");
             return Ok(*offset);
         }
-        let seen = client.query_one(SEEN, &[source, group, topic, &request.partitions]).await;
+        let seen = client.query_one(SEEN, &[source, group, topic]).await;
         let seen: i32 = seen.map_err(|error| of_error(&error))?.get(0);
         let (start, why) = match *partition < seen {
             true => (request.start_offset, "as `start` says"),

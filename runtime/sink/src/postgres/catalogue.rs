@@ -28,16 +28,18 @@ select c.oid, c.relkind::text,
                     where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and y.typtype = 'd') as strict,
        array(select quote_ident(n.nspname) || '.' || quote_ident(k.conname)
              from pg_constraint k join pg_namespace n on n.oid = k.connamespace
-             where k.conrelid = c.oid and k.condeferred) as deferred,
+             where c.oid in (k.conrelid, k.confrelid) and k.condeferred) as deferred,
        quote_ident(s.nspname) || '.' || quote_ident(c.relname),
        has_table_privilege(c.oid, 'select'), has_any_column_privilege(c.oid, 'insert'),
        has_any_column_privilege(c.oid, 'update'), has_schema_privilege(s.oid, 'usage')
 from pg_class c join pg_namespace s on s.oid = c.relnamespace
 where c.oid = to_regclass($1)";
 
+/// A type modifier of -1 gives the type without length: `bpchar` and `"bit"`, where none at all gives `character` and
+/// `bit`, which in a cast mean a length of one.
 const COLUMNS: &str = "\
 select a.attname, coalesce(b.typname, y.typname), case when b.oid is null then a.atttypmod else y.typtypmod end,
-       format_type(a.atttypid, null), not (a.attnotnull or (y.typtype = 'd' and y.typnotnull)),
+       format_type(a.atttypid, -1), not (a.attnotnull or (y.typtype = 'd' and y.typnotnull)),
        a.atthasdef or a.attidentity <> '' or (y.typtype = 'd' and y.typdefault is not null),
        a.attgenerated <> '' or a.attidentity = 'a', coalesce(l.collisdeterministic, true)
 from pg_attribute a

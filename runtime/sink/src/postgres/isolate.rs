@@ -7,6 +7,7 @@ use std::ops::Range;
 use forebay_core::fault::Fault;
 use forebay_core::lane::{Judge, Judgement};
 use forebay_core::verdict::Verdict;
+use tokio::time::Instant;
 
 use crate::postgres::flush::{self, Request};
 use crate::postgres::verdict::of_error;
@@ -24,7 +25,13 @@ impl Transaction<'_> {
         let mut refused = BTreeMap::new();
         let mut ranges: Vec<Range<usize>> =
             (self.write.from..end).step_by(PIECE).map(|start| start..end.min(start + PIECE)).rev().collect();
+        // What is found guilty by then is committed, and the rest is the next transaction's.
+        let enough = Instant::now() + self.sink.deadline();
         while let Some(range) = ranges.pop() {
+            if Instant::now() > enough && judge.next() > self.write.from {
+                let judgement = judge.finish();
+                return Ok((judgement, refused));
+            }
             match self.apply(range.clone()).await? {
                 None => range.for_each(|_| {
                     // Faults of the plugin end a batch at `end`, never before it.
@@ -72,8 +79,7 @@ impl Transaction<'_> {
         requests.extend(bound.iter().map(|statement| self.request(statement)));
         requests.push(Box::pin(self.client.batch_execute(&end)));
         let Err((at, error)) = flush::in_order(requests).await else { return Ok(None) };
-        let op = at.checked_sub(1).and_then(|at| bound.get(at)).map(|statement| statement.op());
-        match of_statement(&error, op) {
+        match of_statement(&error, at.checked_sub(1).and_then(|at| bound.get(at))) {
             Verdict::Record(fault) => {
                 let undo = "rollback to savepoint piece; release savepoint piece";
                 self.client.batch_execute(undo).await.map_err(|error| of_error(&error))?;

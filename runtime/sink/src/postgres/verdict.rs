@@ -1,6 +1,7 @@
 //! Whose fault a server's answer is: the one function of this adapter, and its table.
 
 use forebay_core::fault::{Class, Fault};
+use forebay_core::plan::target::TableFacts;
 use forebay_core::verdict::{Cause, Reason, Verdict};
 use tokio_postgres::Error;
 use tokio_postgres::error::DbError;
@@ -13,16 +14,36 @@ pub(super) fn of_error(error: &Error) -> Verdict {
     }
 }
 
+/// Says whose fault the failure of a prepared statement over rows is. Its text was fine when it was prepared, so what
+/// looks like bad syntax or a missing value may be the row's own.
+pub(super) fn of_row(error: &Error, table: &TableFacts) -> Verdict {
+    let Some(answer) = error.as_db_error() else { return of_error(error) };
+    let is_data = match answer.code().code() {
+        // The input syntax of types such as tsvector.
+        "42601" => true,
+        // The column could be null when the table was looked at, so it is the schema that changed; a trigger's own
+        // insert into another table, or a value that a trigger took away, is the row's.
+        "23502" => !table.columns.iter().any(|column| answer.column() == Some(&column.name) && column.is_nullable),
+        _ => false,
+    };
+    if is_data { Verdict::Record(fault(answer)) } else { of_answer(answer) }
+}
+
+fn fault(error: &DbError) -> Fault {
+    let (code, message) = (error.code().code(), error.message());
+    Fault {
+        class: Class::Data,
+        code: code.to_owned(),
+        message: format!("{message} (SQLSTATE {code})"),
+        site: site(error),
+    }
+}
+
 fn of_answer(error: &DbError) -> Verdict {
     let code = error.code().code();
     let message = error.message();
     match judge(code, error.routine().unwrap_or_default()) {
-        Judged::Data => Verdict::Record(Fault {
-            class: Class::Data,
-            code: code.to_owned(),
-            message: format!("{message} (SQLSTATE {code})"),
-            site: site(error),
-        }),
+        Judged::Data => Verdict::Record(fault(error)),
         Judged::Infrastructure => {
             Verdict::Unavailable(Cause::new(Reason::Database, format!("{message} (SQLSTATE {code})")))
         }
@@ -58,15 +79,15 @@ fn judge(code: &str, routine: &str) -> Judged {
         (_, "42501") => Configuration(Reason::Permission, "grant the right to Forebay's role"),
         (_, "57P04") => Configuration(Reason::Schema, "the database was dropped; create it or correct the sink's url"),
         (_, "25006") => Infrastructure,
-        (_, "54000") => Data,
-        ("22" | "23" | "21" | "44", _) => Data,
+        // Class 54: a row that is too large for an index, JSON that is nested too deep.
+        ("22" | "23" | "21" | "44" | "54", _) => Data,
         ("28", _) => Configuration(Reason::Permission, "correct the user, the password or pg_hba.conf"),
         ("3D", _) => Configuration(Reason::Schema, "create the database or correct the sink's url"),
         ("42" | "3F", _) => Configuration(Reason::Schema, "correct the schema or the manifest"),
         ("55", "55P03" | "55006") => Infrastructure,
         ("55", _) => Configuration(Reason::Schema, "correct the object's state"),
         ("XX", "XX001" | "XX002") => Configuration(Reason::Schema, "the server reports corruption: see its log"),
-        ("08" | "25" | "40" | "53" | "54" | "57" | "58" | "XX" | "F0", _) => Infrastructure,
+        ("08" | "25" | "40" | "53" | "57" | "58" | "XX" | "F0", _) => Infrastructure,
         // What a trigger or a function raises on purpose: P0001 and codes of its own.
         _ => Data,
     }
@@ -99,9 +120,10 @@ mod tests {
 
     #[test]
     fn refused_rows_are_the_records() {
-        for code in
-            ["22001", "22003", "22P02", "22021", "23503", "23505", "23514", "23P01", "21000", "44000", "P0001", "ZZ999"]
-        {
+        for code in [
+            "22001", "22003", "22P02", "22021", "23503", "23505", "23514", "23P01", "21000", "44000", "54000", "54001",
+            "P0001", "ZZ999",
+        ] {
             assert_eq!(judge(code, ""), Judged::Data, "{code}");
         }
     }

@@ -14,7 +14,7 @@ use forebay_core::outbox::{self, Outgoing};
 use forebay_core::outcome::Handled;
 use forebay_core::plan::check::{Op, row_of};
 use forebay_core::plan::statement::plan;
-use forebay_core::plan::target::Targets;
+use forebay_core::plan::target::{TableFacts, Targets};
 use forebay_core::record::Record;
 use forebay_core::verdict::Verdict;
 use jiff::Timestamp;
@@ -25,7 +25,7 @@ use crate::failpoint;
 use crate::postgres::bind::{self, Array};
 use crate::postgres::connection::{Postgres, named};
 use crate::postgres::flush::{self, Request};
-use crate::postgres::verdict::of_error;
+use crate::postgres::verdict::{of_error, of_row};
 use crate::postgres::{LaneKey, sql};
 
 /// SQLSTATE of a division by zero: how this adapter's own statements say no.
@@ -44,7 +44,7 @@ const KEPT: &str = "insert into forebay.outbox \
     values ($1, $2, $3, $4, $5, $5, $6, 'kept') on conflict do nothing";
 
 const SETTLED: &str = "delete from forebay.outbox where source = $1 and consumer_group = $2 and topic = $3 \
-    and partition = $4 and next_offset <= $5 and state = 'pending'";
+    and partition = $4 and next_offset = any($5) and state = 'pending'";
 
 /// What all writes of a lane have in common.
 #[derive(Debug, Clone)]
@@ -106,7 +106,7 @@ impl Postgres {
 
 /// A transaction under way.
 pub(super) struct Transaction<'a> {
-    sink: &'a Postgres,
+    pub(super) sink: &'a Postgres,
     pub(super) client: &'a Object,
     pub(super) context: &'a WriteContext,
     pub(super) write: &'a Write,
@@ -116,17 +116,12 @@ pub(super) struct Transaction<'a> {
 /// A statement with its text prepared and its values bound.
 pub(super) struct Bound<'a> {
     op: Op,
+    facts: Arc<TableFacts>,
     prepared: Prepared,
     arrays: Vec<Array<'a>>,
     /// How many rows an update must change.
     count: i64,
     has_count: bool,
-}
-
-impl Bound<'_> {
-    pub(super) fn op(&self) -> Op {
-        self.op
-    }
 }
 
 /// What ends a transaction.
@@ -182,11 +177,11 @@ impl<'a> Transaction<'a> {
         if immediate {
             requests.push(Box::pin(self.client.batch_execute("set constraints all immediate")));
         }
-        if let Some(up_to) = &settled.up_to {
-            for (next, payload) in &kept {
-                requests.push(self.lane_request(&keeps, &[next, payload]));
-            }
-            requests.push(self.lane_request(&settles, &[up_to]));
+        for (next, payload) in &kept {
+            requests.push(self.lane_request(&keeps, &[next, payload]));
+        }
+        if !settled.rows.is_empty() {
+            requests.push(self.lane_request(&settles, &[&settled.rows]));
         }
         if !outgoing.is_empty() {
             requests.push(self.lane_request(&decided, &[expected, &position, &payload]));
@@ -199,7 +194,7 @@ impl<'a> Transaction<'a> {
             Ok(()) => {}
             Err((at, error)) if at == moves_at && is_no(&error) => return Err(Verdict::Fenced),
             Err((at, error)) if (first_row..after_rows).contains(&at) => {
-                return Err(of_statement(&error, bound.get(at - first_row).map(|statement| statement.op)));
+                return Err(of_statement(&error, bound.get(at - first_row)));
             }
             Err((_, error)) => return Err(of_error(&error)),
         }
@@ -221,7 +216,8 @@ impl<'a> Transaction<'a> {
             let prepared = self.prepare(&sql::text(&statement, table, &wires)).await?;
             let has_count = statement.op == Op::Update && table.settings.missing == Missing::Reject;
             let count = i64::try_from(statement.rows.len()).unwrap_or(i64::MAX);
-            bound.push(Bound { op: statement.op, prepared, arrays, count, has_count });
+            let facts = table.facts.clone();
+            bound.push(Bound { op: statement.op, facts, prepared, arrays, count, has_count });
         }
         Ok(bound)
     }
@@ -295,12 +291,13 @@ fn outgoing(
 }
 
 /// Whose fault the failure of a statement over rows is.
-pub(super) fn of_statement(error: &Error, op: Option<Op>) -> Verdict {
-    if op == Some(Op::Update) && is_no(error) {
+pub(super) fn of_statement(error: &Error, statement: Option<&Bound<'_>>) -> Verdict {
+    let Some(statement) = statement else { return of_error(error) };
+    if statement.op == Op::Update && is_no(error) {
         let (code, message) = ("missing-row".to_owned(), "`update` of a row that is not there".to_owned());
-        return Verdict::Record(Fault { class: Class::Data, code, message, site: "update".to_owned() });
+        return Verdict::Record(Fault { class: Class::Data, code, message, site: statement.facts.sql_name.clone() });
     }
-    of_error(error)
+    of_row(error, &statement.facts)
 }
 
 fn is_no(error: &Error) -> bool {
