@@ -77,7 +77,7 @@ impl Database {
                 }
             }
         }
-        self.commit(partition, write, position, &fates, &outgoing, is_ledger);
+        self.commit(partition, write, position, (&fates, &outgoing), is_ledger);
         Ok(Written { done, position, outgoing: Arc::new(outgoing), run, stop })
     }
 
@@ -97,8 +97,7 @@ impl Database {
         partition: usize,
         write: &Write,
         position: i64,
-        fates: &[(i64, &'static str)],
-        outgoing: &[Outgoing],
+        (fates, outgoing): (&[(i64, &'static str)], &[Outgoing]),
         is_ledger: bool,
     ) {
         let row = &mut self.rows[partition];

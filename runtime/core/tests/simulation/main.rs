@@ -3,7 +3,14 @@
 //!
 //! `FOREBAY_SEED=n` runs one seed alone.
 
-#![expect(unreachable_pub, reason = "the modules of one test binary")]
+#![expect(
+    unreachable_pub,
+    clippy::cast_possible_truncation,
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "the modules of one test binary: a panic is how a test says no"
+)]
 
 mod broker;
 mod database;

@@ -43,8 +43,7 @@ impl World {
     pub fn new(seed: u64, sabotage: Sabotage) -> Self {
         let authority =
             if seed % 4 == 3 && sabotage != Sabotage::NoFence { Authority::Group } else { Authority::Ledger };
-        let mut database = Database::default();
-        database.has_no_fence = sabotage == Sabotage::NoFence;
+        let database = Database { has_no_fence: sabotage == Sabotage::NoFence, ..Database::default() };
         Self {
             random: Random::new(seed),
             sabotage,

@@ -24,6 +24,8 @@ select c.oid, c.relkind::text,
          or exists (select from pg_constraint k where k.contype = 'f' and k.confrelid = c.oid)
          or exists (select from pg_trigger t where t.tgrelid = c.oid and not t.tgisinternal and (t.tgtype & 1) = 1)
          or exists (select from pg_rewrite r where r.ev_class = c.oid and r.rulename <> '_RETURN')
+         or exists (select from pg_attribute a where a.attrelid = c.oid and a.attgenerated <> '')
+         or exists (select from pg_index i where i.indrelid = c.oid and (i.indexprs is not null or i.indpred is not null))
          or exists (select from pg_attribute a join pg_type y on y.oid = a.atttypid
                     where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and y.typtype = 'd') as strict,
        array(select quote_ident(n.nspname) || '.' || quote_ident(k.conname)

@@ -35,6 +35,9 @@ pub(super) fn text(statement: &Statement<'_>, table: &TableTarget, wires: &[Wire
     }
 }
 
+/// What an update of a row that is not there casts to a number: no other fault of a row looks like that.
+pub(super) const MISSING_ROW: &str = "forebay: missing row";
+
 struct Column<'a> {
     facts: &'a ColumnFacts,
     wire: Wire,
@@ -122,7 +125,7 @@ fn update(table: &TableTarget, columns: &[Column<'_>], rows: &str, count: usize)
         Missing::Ignore => change,
         Missing::Reject => format!(
             "with changed as ({change} returning 1) \
-             select 1 / (case when count(*) = ${count}::int8 then 1 else 0 end) from changed"
+             select (case when count(*) = ${count}::int8 then '1' else '{MISSING_ROW}' end)::int4 from changed"
         ),
     }
 }

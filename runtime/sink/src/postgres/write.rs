@@ -293,7 +293,8 @@ fn outgoing(
 /// Whose fault the failure of a statement over rows is.
 pub(super) fn of_statement(error: &Error, statement: Option<&Bound<'_>>) -> Verdict {
     let Some(statement) = statement else { return of_error(error) };
-    if statement.op == Op::Update && is_no(error) {
+    let is_missing = error.as_db_error().is_some_and(|error| error.message().contains(sql::MISSING_ROW));
+    if statement.op == Op::Update && is_missing {
         let (code, message) = ("missing-row".to_owned(), "`update` of a row that is not there".to_owned());
         return Verdict::Record(Fault { class: Class::Data, code, message, site: statement.facts.sql_name.clone() });
     }
