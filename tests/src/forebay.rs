@@ -59,6 +59,11 @@ impl Forebay {
         self.process.signal(libc::SIGTERM);
     }
 
+    /// Asks the process to stop as a terminal does.
+    pub fn sigint(&self) {
+        self.process.signal(libc::SIGINT);
+    }
+
     /// Freezes the process.
     pub fn sigstop(&self) {
         self.process.signal(libc::SIGSTOP);

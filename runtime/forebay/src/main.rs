@@ -8,8 +8,7 @@ use forebay::telemetry;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    telemetry::init(&args.log);
-    match args.run() {
+    match telemetry::init(&args.log).and_then(|()| args.run()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             telemetry::report(&error);

@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::SystemTime;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// How logs look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -28,10 +28,16 @@ pub struct LogArgs {
 }
 
 /// Starts logging; without a call nothing is logged.
-pub fn init(args: &LogArgs) {
+///
+/// # Errors
+/// Where the level is none.
+pub fn init(args: &LogArgs) -> Result<(), Error> {
     // At debug the SQL client would log the values of rows.
     let quiet = |level: &str| format!("{level},tokio_postgres=warn");
-    let filter = EnvFilter::try_new(quiet(&args.log)).unwrap_or_else(|_| EnvFilter::new(quiet("info")));
+    let filter = EnvFilter::try_new(quiet(&args.log)).map_err(|error| {
+        let levels = "error, warn, info, debug or trace, or such a level by module, as in `info,forebay_kafka=debug`";
+        Error::new(ErrorKind::Usage, format!("--log `{}`: {error}; it is one of {levels}", args.log))
+    })?;
     #[expect(clippy::disallowed_methods, reason = "the convention of no-color.org")]
     let has_colour =
         std::io::stderr().is_terminal() && std::env::var("NO_COLOR").map_or(true, |value| value.is_empty());
@@ -41,6 +47,7 @@ pub fn init(args: &LogArgs) {
         LogFormat::Text => builder.with_ansi(has_colour).with_target(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
     };
+    Ok(())
 }
 
 /// Says what ended the command, on stderr, a line for each sentence.

@@ -1,8 +1,17 @@
 //! Scenarios against real servers and the real binary: one binary, so that it links once.
 
 mod alike;
+mod away;
+mod check;
+mod cli;
 mod harness;
 mod letters;
+mod mixed;
 mod orders;
+mod outages;
 mod poison;
+mod position;
+mod refusals;
+mod rows;
+mod scene;
 mod spine;

@@ -164,7 +164,9 @@ impl Runner {
             }
             GroupEvent::Unavailable(error) => {
                 warn!(%error, "the group waits");
-                self.board.group(&self.group, |view| view.trouble = Some(error.to_string()));
+                let brokers = self.kafka.bootstrap_servers.join(", ");
+                let trouble = format!("{error}; the brokers are {brokers}; it is tried again until they answer");
+                self.board.group(&self.group, |view| view.trouble = Some(trouble));
             }
             GroupEvent::Recovered => {
                 info!("the group goes on");
@@ -224,8 +226,8 @@ impl Runner {
         running: HashMap<Partition, Running>,
         mut heard: mpsc::Receiver<GroupEvent>,
     ) {
-        // A second is left for the process itself.
-        let end = Instant::now() + self.deadline.saturating_sub(Duration::from_secs(1));
+        // A little is left for the process itself.
+        let end = Instant::now() + self.deadline - (self.deadline / 20).min(Duration::from_secs(1));
         group.stop_fetching();
         for lane in running.values() {
             let _it_ended_already = lane.orders.try_send(Order::Drain);

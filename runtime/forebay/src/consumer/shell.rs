@@ -359,7 +359,8 @@ impl Shell {
         let end = self.around.group.watermarks(&self.at).map(|log| log.high);
         self.around.board.lane(&self.name, |view| {
             view.status = status;
-            view.end = end.max(view.status.position);
+            // Unknown until the broker has told; never below what was read already.
+            view.end = end.map(|end| end.max(view.status.position.unwrap_or(end)));
         });
     }
 }
