@@ -264,6 +264,19 @@ async fn does_what_each_conflict_rule_and_each_operation_say() {
     assert_eq!(scene.texts("select what from log order by what").await, ["first", "second", "second"]);
 }
 
+/// Found a record convicted by itself, with 21000: it named one key twice, spelled in two ways, and both rows went into one
+/// statement.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_may_name_one_key_in_two_spellings() {
+    let scene = Scene::shared("rows_spelled", "create table t (id int primary key, a int)").await;
+    let upsert = |id: Value, a: i32| effect("upsert", "t", json!({ "id": id, "a": a }));
+    scene.put(0, &[upsert(json!(" +1"), 1), upsert(json!(1), 2)]);
+    scene.put(0, &[upsert(json!("02"), 1), upsert(json!("+2"), 2)]);
+    scene.run_through(&scene.manifest(&[("t", KEY)])).await;
+    assert_eq!(scene.letter_codes().await, []);
+    assert_eq!(scene.texts("select id || ' ' || a from t order by id").await, ["1 2", "2 2"]);
+}
+
 /// The sum of a batch may fit where one on the way to it does not: a record is then guilty or not by how the batch was cut.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sum_that_overflows_on_its_way_is_refused_however_batches_are_cut() {
