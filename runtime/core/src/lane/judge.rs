@@ -15,6 +15,8 @@ pub struct Judge<'a> {
     run: Run,
     next: usize,
     stop: Option<(usize, Stop)>,
+    /// What the first record waited for in vain: those behind it waited as long for the same.
+    exhausted: Option<Fault>,
 }
 
 /// How far a transaction goes.
@@ -36,7 +38,7 @@ impl<'a> Judge<'a> {
     pub fn new(write: &'a Write, retry: &'a Retry) -> Self {
         let mut run = write.run.clone();
         run.start_batch();
-        Self { write, retry, run, next: write.from, stop: None }
+        Self { write, retry, run, next: write.from, stop: None, exhausted: None }
     }
 
     /// Returns how far the batch goes by what the plugin said alone.
@@ -61,11 +63,16 @@ impl<'a> Judge<'a> {
         let fault = data.or(handled);
         self.next += 1;
         if let Some(fault) = data {
-            let number = if index == self.write.from { self.write.attempt } else { 1 };
+            let has_waited =
+                index == self.write.from || self.exhausted.as_ref().is_some_and(|first| first.is_alike(fault));
+            let number = if has_waited { self.write.attempt } else { 1 };
             let attempt = Attempt { number, alone: true, jitter: 0 };
             if let Disposition::Wait(..) = decide(&Verdict::Record(fault.clone()), attempt, self.retry) {
                 self.stop = Some((index, Stop::Wait(fault.clone())));
                 return std::ops::ControlFlow::Break(());
+            }
+            if index == self.write.from {
+                self.exhausted = Some(fault.clone());
             }
         }
         match self.run.push(fault) {

@@ -68,8 +68,14 @@ impl Tables {
         let there = rows.keyed.get_mut(&key);
         match (op, there) {
             (Op::Insert, Some(_)) => return Err(Refused::Duplicate),
-            (Op::Insert | Op::Upsert | Op::Add, None) => {
+            (Op::Insert | Op::Upsert, None) => {
                 rows.keyed.insert(key, cells);
+            }
+            (Op::Add, None) => {
+                let mut row = Cells::new();
+                row.extend(cells.iter().filter(|(column, _)| table.key.contains(column)).map(|(c, v)| (*c, v.clone())));
+                add(table, &mut row, &cells);
+                rows.keyed.insert(key, row);
             }
             (Op::Upsert, Some(row)) => upsert(table, row, cells),
             (Op::Update, Some(row)) => row.extend(cells),

@@ -23,3 +23,9 @@ pub(super) fn event(at: &Partition, fetched: Fetched) -> Event {
         }
     }
 }
+
+/// Returns what the lane hears of a topic that was deleted and made anew: the ledger says what that means for it.
+pub(super) fn anew(at: &Partition) -> Event {
+    let message = format!("{}/{} was made anew while it was read", at.topic, at.partition);
+    Event::Lost { generation: None, cause: Cause::new(Reason::Position, message) }
+}

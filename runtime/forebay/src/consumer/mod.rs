@@ -9,6 +9,8 @@ mod runner;
 mod send;
 mod shell;
 mod terminal;
+mod topics;
+mod write;
 
 pub use binding::{Binding, Needs};
 pub use registry::Registry;

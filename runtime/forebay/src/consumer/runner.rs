@@ -18,6 +18,7 @@ use tracing::{Instrument as _, error, info, info_span, warn};
 
 use crate::consumer::registry::Registry;
 use crate::consumer::shell::{Order, Shell, Surroundings};
+use crate::consumer::topics;
 use crate::metrics::Metrics;
 use crate::status::{Board, LaneName, LaneView};
 
@@ -105,9 +106,21 @@ impl Runner {
         let lanes = TaskTracker::new();
         let mut running: HashMap<Partition, Running> = HashMap::new();
         let mut beat = tokio::time::interval(Duration::from_secs(1));
+        // One for each topic at the most, and the watch waits while they are not taken.
+        let (made_anew, mut anew) = mpsc::channel(1);
+        let watched = stop.child_token();
+        let _ends_the_watch = watched.clone().drop_guard();
+        let watch = topics::watch(group.admin(), self.registry.topics(), made_anew, watched);
+        lanes.spawn(watch.in_current_span());
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
+                Some(topic) = anew.recv() => {
+                    warn!(topic, "the topic was made anew");
+                    for (_, lane) in running.iter().filter(|(partition, _)| *partition.topic == *topic) {
+                        let _it_ended_already = lane.orders.try_send(Order::Anew);
+                    }
+                }
                 _ = beat.tick() => self.board.group(&self.group, |view| view.since_last_turn = group.since_last_turn()),
                 event = heard.recv() => match event {
                     Some(GroupEvent::Fatal(error)) => {
@@ -195,8 +208,8 @@ impl Runner {
         let (group, end) = (self.group.clone(), None);
         let view = LaneView { group, status, committed, send_trouble: None, end, moved: Instant::now() };
         self.board.put(lane.clone(), view);
-        // Two orders at the most: a drain, then a let.
-        let (orders, heard) = mpsc::channel(2);
+        // A topic made anew, a drain, a let; and room for a topic that is made anew often.
+        let (orders, heard) = mpsc::channel(8);
         let span = info_span!("lane", topic = %partition.topic, partition = partition.partition);
         let at = partition.clone();
         let (shell, actions) = Shell::new(binding, around.clone(), (at, assignment, feed, known), lane, heard);

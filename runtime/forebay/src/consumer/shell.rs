@@ -6,25 +6,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forebay_core::budget::Budget;
-use forebay_core::dead_letter::Origin;
 use forebay_core::lane::position::marker;
 use forebay_core::lane::{Action, Authority, Event, Lane, Settings, Write, Written};
 use forebay_core::outbox::Outgoing;
 use forebay_core::verdict::Verdict;
 use forebay_kafka::{Commit, Feed, Fetched, Group, Partition, Producer};
-use forebay_sink::{Committed, WriteContext};
-use jiff::Timestamp;
+use forebay_sink::Committed;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, Interval};
 use tracing::{Instrument as _, debug, info_span, warn};
 
 use crate::consumer::acquire::{self, Granted};
 use crate::consumer::binding::{Binding, Prepared};
 use crate::consumer::compute;
-use crate::consumer::{fetched, send, terminal};
+use crate::consumer::{fetched, send, terminal, write};
 use crate::metrics::Metrics;
 use crate::status::{Board, LaneName};
+
+/// How often a lane tells of itself when nothing happens.
+const BEAT: Duration = Duration::from_secs(1);
 
 /// What a lane needs besides its partition.
 #[derive(Clone)]
@@ -45,6 +46,8 @@ pub(super) struct Surroundings {
 pub(super) enum Order {
     /// Finish what is in flight, then end.
     Drain,
+    /// The topic was deleted and made anew: what is next in it is not what was next.
+    Anew,
     /// The partition is gone: end as soon as no transaction is under way.
     Let,
 }
@@ -65,6 +68,7 @@ pub(super) struct Shell {
     prepared: Option<Arc<Prepared>>,
     epoch: i64,
     wake: Option<Duration>,
+    beat: Interval,
     /// Messages behind the ones that are being sent: one after the other, in the order of the log.
     unsent: VecDeque<(i64, Arc<Vec<Outgoing>>)>,
     is_sending: bool,
@@ -88,6 +92,7 @@ enum Heard {
     Answer(Answer),
     Fetched(Option<Fetched>),
     Tick,
+    Beat,
 }
 
 impl Shell {
@@ -121,6 +126,7 @@ impl Shell {
             prepared: None,
             epoch: 0,
             wake: None,
+            beat: tokio::time::interval(BEAT),
             unsent: VecDeque::new(),
             is_sending: false,
             committed,
@@ -166,16 +172,20 @@ impl Shell {
             },
             fetched = self.feed.next(), if self.lane.wants_records() => Heard::Fetched(fetched),
             () = sleep_until(wake), if wake.is_some() => Heard::Tick,
+            _ = self.beat.tick() => Heard::Beat,
         }
     }
 
     fn on(&mut self, heard: Heard) {
         let event = match heard {
             Heard::Order(Some(Order::Drain)) => Some(Event::Drain),
+            Heard::Order(Some(Order::Anew)) => Some(fetched::anew(&self.at)),
             Heard::Order(Some(Order::Let) | None) | Heard::Fetched(None) => {
                 self.is_over = true;
                 None
             }
+            // Only to tell: an idle lane hears nothing, and the log's end moves all the same.
+            Heard::Beat => None,
             Heard::Tick => {
                 self.wake = None;
                 Some(Event::Tick)
@@ -320,7 +330,7 @@ impl Shell {
         let work = async move {
             let started = Instant::now();
             let result = match &prepared {
-                Some(prepared) => write_batch(&binding, prepared, &at, &write).await,
+                Some(prepared) => write::write(&binding, prepared, &at, &write).await,
                 None => Err(Verdict::Fenced),
             };
             Answer::Written(Box::new((write, result)), started.elapsed())
@@ -362,25 +372,6 @@ impl Shell {
             // Unknown until the broker has told; never below what was read already.
             view.end = end.map(|end| end.max(view.status.position.unwrap_or(end)));
         });
-    }
-}
-
-async fn write_batch(
-    binding: &Binding,
-    prepared: &Arc<Prepared>,
-    at: &Partition,
-    write: &Write,
-) -> Result<Committed, Verdict> {
-    let context = WriteContext {
-        key: acquire::key(binding, at),
-        targets: prepared.targets.clone(),
-        origin: Arc::<Origin>::clone(&prepared.origin),
-        retry: binding.settings.retry,
-    };
-    match &binding.needs.sink {
-        Some(sink) => sink.write(&context, write, Timestamp::now()).await,
-        // Nothing to write: what is decided goes to Kafka, and the group's offset follows its acknowledgement.
-        None => Ok(Committed::without_sink(&context, write, Timestamp::now())),
     }
 }
 

@@ -11,10 +11,13 @@ use tokio::time::Instant;
 
 use crate::postgres::flush::{self, Request};
 use crate::postgres::verdict::of_error;
-use crate::postgres::write::{Transaction, of_statement};
+use crate::postgres::write::{Bound, Transaction, of_statement};
 
 /// Larger batches are cut into these first: every failed try is work for the server and its log.
 const PIECE: usize = 500;
+
+/// SQLSTATE of a statement that would change one row twice.
+const CARDINALITY_VIOLATION: &str = "21000";
 
 impl Transaction<'_> {
     /// Applies what can be applied, and returns how far, and what was refused.
@@ -61,7 +64,18 @@ impl Transaction<'_> {
 
     /// Applies a range under a savepoint; returns the fault if the database refused it, and then nothing of it stays.
     async fn apply(&self, range: Range<usize>) -> Result<Option<Fault>, Verdict> {
-        let bound = self.bind(range).await?;
+        let is_alone = range.len() == 1;
+        let fault = self.try_piece(self.bind(range.clone()).await?).await?;
+        match fault {
+            // Two rows of one record are one row to the database, in spellings that can not be compared here.
+            Some(fault) if is_alone && fault.code == CARDINALITY_VIOLATION => {
+                self.try_piece(self.bind_one_by_one(range).await?).await
+            }
+            fault => Ok(fault),
+        }
+    }
+
+    async fn try_piece(&self, bound: Vec<Bound<'_>>) -> Result<Option<Fault>, Verdict> {
         if bound.is_empty() {
             return Ok(None);
         }

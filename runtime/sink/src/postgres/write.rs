@@ -11,9 +11,9 @@ use forebay_core::fault::{Class, Fault};
 use forebay_core::lane::{Fate, Judge, Judgement, Write, Written, fate};
 use forebay_core::manifest::settings::{Missing, Retry};
 use forebay_core::outbox::{self, Outgoing};
-use forebay_core::outcome::Handled;
+use forebay_core::outcome::{Effect, Handled};
 use forebay_core::plan::check::{Op, row_of};
-use forebay_core::plan::statement::plan;
+use forebay_core::plan::statement::{Statement, plan};
 use forebay_core::plan::target::{TableFacts, Targets};
 use forebay_core::record::Record;
 use forebay_core::verdict::Verdict;
@@ -204,13 +204,26 @@ impl<'a> Transaction<'a> {
 
     /// Plans the effects of a range of records, prepares the statements and binds their values.
     pub(super) async fn bind(&self, range: Range<usize>) -> Result<Vec<Bound<'a>>, Verdict> {
+        self.bind_all(plan(self.effects(range), &self.context.targets)).await
+    }
+
+    /// The same with a statement for each effect, in their order.
+    pub(super) async fn bind_one_by_one(&self, range: Range<usize>) -> Result<Vec<Bound<'a>>, Verdict> {
+        let single = |effect| plan(std::iter::once(effect), &self.context.targets);
+        self.bind_all(self.effects(range).flat_map(single).collect()).await
+    }
+
+    fn effects(&self, range: Range<usize>) -> impl Iterator<Item = &'a Effect> + use<'a> {
         let handled: &'a [Handled] = self.write.handled.get(range).unwrap_or_default();
-        let effects = handled.iter().flat_map(|handled| match fate(handled, None) {
+        handled.iter().flat_map(|handled| match fate(handled, None) {
             Fate::Applied(effects) => effects,
             Fate::Skipped(_) | Fate::DeadLettered(_) => &[],
-        });
-        let mut bound = Vec::new();
-        for statement in plan(effects, &self.context.targets) {
+        })
+    }
+
+    async fn bind_all(&self, statements: Vec<Statement<'a>>) -> Result<Vec<Bound<'a>>, Verdict> {
+        let mut bound = Vec::with_capacity(statements.len());
+        for statement in statements {
             let Some(table) = self.context.targets.table(statement.target) else { continue };
             let (wires, arrays) = bind::arrays(&statement, table);
             let prepared = self.prepare(&sql::text(&statement, table, &wires)).await?;

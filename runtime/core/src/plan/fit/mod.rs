@@ -53,6 +53,9 @@ pub fn is_proven(value: &Value, column: &ColumnFacts) -> bool {
             }
             _ => true,
         },
+        // A float that is not zero but would be in 32 bits is refused.
+        #[expect(clippy::cast_possible_truncation, reason = "this is what is asked")]
+        Value::Float(number) if column.kind == ColumnKind::Float4 => *number == 0.0 || *number as f32 != 0.0,
         Value::Float(_) => !matches!(column.kind, ColumnKind::Numeric(_)),
         _ => true,
     }

@@ -230,7 +230,7 @@ fn row_key(table: &TableTarget, cells: &[(usize, &Value)]) -> Option<Vec<u8>> {
 fn pair<'a>(table: &TableTarget, before: &Placed<'a>, row: &Placed<'a>) -> Pair<'a> {
     match (before.op, row.op) {
         (Op::Delete, Op::Delete) => Pair::Merge(before.cells.clone()),
-        (Op::Add, Op::Add) => Pair::Commute,
+        (Op::Add, Op::Add) if have_one_sign(table, before, row) => Pair::Commute,
         (Op::Update, Op::Update) => merged(table, before, row),
         (Op::Upsert, Op::Upsert) => match &table.settings.on_conflict {
             OnConflict::Overwrite => merged(table, before, row),
@@ -242,6 +242,20 @@ fn pair<'a>(table: &TableTarget, before: &Placed<'a>, row: &Placed<'a>) -> Pair<
         },
         _ => Pair::Follow,
     }
+}
+
+/// Whether no sum on the way is further out than the one at the end: then an overflow shows in the sum of all as well.
+fn have_one_sign(table: &TableTarget, before: &Placed<'_>, row: &Placed<'_>) -> bool {
+    let sign = |(_, value): &(usize, &Value)| match value {
+        Value::Integer(number) => Some(*number < 0),
+        Value::Float(number) => Some(*number < 0.0),
+        Value::Text(text) => Some(text.starts_with('-')),
+        _ => None,
+    };
+    let summands = before.cells.iter().chain(&row.cells).filter(|(column, _)| !table.key.contains(column));
+    let mut signs = summands.filter_map(sign);
+    let first = signs.next();
+    signs.all(|sign| Some(sign) == first)
 }
 
 /// The later row's columns over the earlier row's.
