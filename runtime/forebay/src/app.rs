@@ -164,7 +164,7 @@ impl App {
 pub fn host() -> Result<Host, Error> {
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let settings = HostSettings { threads, cache_dir: cache_dir() };
-    Host::start(settings).map_err(|error| Error::new(ErrorKind::Internal, load::chain(&error)))
+    Host::start(settings).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))
 }
 
 /// Starts the async runtime.

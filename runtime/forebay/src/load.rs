@@ -57,23 +57,9 @@ pub fn plugins(manifest: &Manifest, host: &Host) -> Result<BTreeMap<String, Arc<
                     LoadErrorKind::Missing => ErrorKind::Config,
                     LoadErrorKind::Refused => ErrorKind::Plugin,
                 };
-                errors.push(Error::new(kind, chain(&error)));
+                errors.push(Error::new(kind, error.to_string()));
             }
         }
     }
     Error::join(errors).map_or(Ok(loaded), Err)
-}
-
-/// An error with its causes.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }

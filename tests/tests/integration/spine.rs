@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use forebay_tests::forebay::{FAILPOINTS, Forebay};
 use forebay_tests::kafka::Kafka;
-use forebay_tests::manifest::ManifestFile;
+use forebay_tests::manifest::{Binding, Manifest, ManifestFile, Plugin};
+use forebay_tests::names::Names;
 use forebay_tests::postgres::Postgres;
+use forebay_tests::producer::Producer;
+use forebay_tests::{oracle, place, reader, wait};
 
 use crate::orders::{Orders, PARTITIONS};
+use crate::scene::{Scene, effect};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -60,6 +64,35 @@ async fn every_order_is_exactly_right_after_sigkill_at_twenty_moments_and_at_eve
     forebay.stop(STOP).await;
     orders.assert_exact().await;
     orders.assert_at_rest().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_while_guilty_rows_are_isolated_neither_loses_nor_doubles_a_row() {
+    let tables = "create table log (id int); create table checked (id int primary key, n int check (n >= 0))";
+    let scene = Scene::shared("killed_isolating", tables).await;
+    let is_guilty = |id: usize| id % 10 == 3;
+    for id in 0..400 {
+        let n = if is_guilty(id) { -1 } else { 1 };
+        let row = serde_json::json!({ "id": id });
+        let checked = serde_json::json!({ "id": id, "n": n });
+        scene.put(0, &[effect("insert", "log", row), effect("upsert", "checked", checked)]);
+    }
+    scene.producer.flush().await;
+    let targets = [("log", ""), ("checked", "key = [\"id\"]")];
+    let manifest = scene.manifest(&targets).set("batch", "{ max-records = 100 }");
+    let manifest = manifest.property("session.timeout.ms", "1500").property("heartbeat.interval.ms", "300");
+    // The second time a transaction is about to be committed is the one after the isolation.
+    for failpoint in ["in-isolation:1", "in-isolation:2", "before-commit:2", "in-flush:9"] {
+        let forebay = Forebay::start(&manifest.write(), &[(FAILPOINTS, failpoint)]);
+        assert_eq!(forebay.wait_exit(MINUTE).await.code(), None, "killed at {failpoint}");
+    }
+    scene.run_through(&manifest).await;
+    let applied = scene.texts("select id::text from log order by log.id").await;
+    let innocent: Vec<String> = (0..400).filter(|id| !is_guilty(*id)).map(|id| id.to_string()).collect();
+    assert_eq!(applied, innocent);
+    let letters = scene.letters().await;
+    assert!(letters.iter().all(|letter| letter.class == "data" && letter.code == "23514"), "{letters:?}");
+    assert_eq!(letters.len(), 40);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,5 +171,47 @@ async fn share(processes: &[&Forebay]) {
     };
     let dump = || processes.iter().map(|process| process.tail()).collect::<Vec<_>>().join("\n");
     let what = format!("{} processes to share the partitions", processes.len());
-    forebay_tests::wait::until_or_dump(MINUTE, &what, settled, dump).await;
+    wait::until_or_dump(MINUTE, &what, settled, dump).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_binding_without_a_table_keeps_its_position_in_the_group() {
+    let kafka = Kafka::shared().await;
+    let names = Names::new("group_only");
+    for (topic, partitions) in [(&names.topic, 2), (&names.dead_letters, 1), (&names.published, 2)] {
+        kafka.create_topic(topic, partitions, &[]).await;
+    }
+    let producer = Producer::new(kafka);
+    for id in 0..3_000 {
+        let effect = serde_json::json!({ "op": "publish", "target": "out", "key": "k", "value": id.to_string() });
+        let value = match id % 100 {
+            7 => serde_json::json!({ "reject": { "code": "seventh", "message": "no" } }),
+            _ => serde_json::json!({ "effects": [effect] }),
+        };
+        producer.send(&names.topic, id % 2, Some(b"k"), Some(value.to_string().as_bytes()), &[]);
+    }
+    producer.flush().await;
+    let manifest = Manifest::new(kafka)
+        .plugin("scripted", Plugin::new(place::component("scripted")))
+        .binding(Binding::new(&names, "scripted"))
+        .target("out", &format!("{{ topic = \"{}\" }}", names.published))
+        .write();
+    let mut processed = 0;
+    for _ in 0..2 {
+        let forebay = Forebay::start(&manifest, &[]);
+        let ends = oracle::log_ends(kafka, &names.topic);
+        let at_end = async || {
+            let committed = oracle::committed(kafka, &names.group, &names.topic);
+            committed.into_iter().map(|(place, committed)| (place, committed.offset)).eq(ends.clone())
+        };
+        wait::until_or_dump(MINUTE, "the group to reach the log's end", at_end, || forebay.tail()).await;
+        forebay.stop(STOP).await;
+        processed += stopped_after(&forebay);
+    }
+    assert_eq!(processed, 3_000, "the second start found nothing to do");
+    let published = reader::read_all(kafka, &names.published).await;
+    let mut ids: Vec<u32> = published.iter().map(|record| record.text().parse().unwrap()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, (0..3_000).filter(|id| id % 100 != 7).collect::<Vec<u32>>());
+    assert_eq!(oracle::dead_letters(kafka, &names.dead_letters).await.len(), 30);
 }
