@@ -20,6 +20,7 @@ use forebay_core::verdict::Verdict;
 use jiff::Timestamp;
 use postgres_types::ToSql;
 use tokio_postgres::{Error, Statement as Prepared};
+use tracing::warn;
 
 use crate::failpoint;
 use crate::postgres::bind::{self, Array};
@@ -122,6 +123,19 @@ pub(super) struct Bound<'a> {
     /// How many rows an update must change.
     count: i64,
     has_count: bool,
+}
+
+impl Bound<'_> {
+    /// A trigger or a rule may take a row away without a word; the handler's row is then nowhere.
+    fn look(&self, written: u64) {
+        if self.op == Op::Insert && i64::try_from(written).is_ok_and(|written| written < self.count) {
+            let (table, given) = (&self.facts.sql_name, self.count);
+            warn!(
+                table,
+                given, written, "fewer rows were inserted than given: a trigger or a rule of the table took them away"
+            );
+        }
+    }
 }
 
 /// What ends a transaction.
@@ -243,7 +257,11 @@ impl<'a> Transaction<'a> {
         let arrays = statement.arrays.iter().map(|array| &**array as &(dyn ToSql + Sync));
         let count = statement.has_count.then_some(&statement.count as &(dyn ToSql + Sync));
         let params: Vec<&(dyn ToSql + Sync)> = arrays.chain(count).collect();
-        Box::pin(async move { self.client.execute(&statement.prepared, &params).await.map(drop) })
+        Box::pin(async move {
+            let written = self.client.execute(&statement.prepared, &params).await?;
+            statement.look(written);
+            Ok(())
+        })
     }
 
     /// A statement whose first parameters name the lane.
