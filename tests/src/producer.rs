@@ -75,8 +75,21 @@ impl Producer {
         value: Option<&[u8]>,
         headers: &[Header],
     ) -> usize {
+        self.send_at(None, topic, partition, (key, value), headers)
+    }
+
+    /// Like [`send`](Self::send), with a timestamp of the record's own: milliseconds since the Unix epoch.
+    pub fn send_at(
+        &self,
+        timestamp_ms: Option<i64>,
+        topic: &str,
+        partition: i32,
+        (key, value): (Option<&[u8]>, Option<&[u8]>),
+        headers: &[Header],
+    ) -> usize {
         let ticket = self.sent.fetch_add(1, Ordering::Relaxed);
         let mut record = BaseRecord::with_opaque_to(topic, ticket).partition(partition);
+        record.timestamp = timestamp_ms;
         record.key = key;
         record.payload = value;
         if !headers.is_empty() {

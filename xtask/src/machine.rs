@@ -9,34 +9,37 @@ use anyhow::Context as _;
 use crate::shell;
 
 /// Something the machine must offer, and the packages that bring it.
-struct Need {
+pub(crate) struct Need {
     what: &'static str,
     packages: &'static [&'static str],
     is_met: fn() -> bool,
 }
 
-/// What building and testing need, always.
-const NEEDS: &[Need] = &[
+/// What building the runtime needs: the C libraries inside it are compiled from source.
+pub(crate) const BUILD: &[Need] = &[
     Need { what: "a C compiler", packages: &["gcc", "libc6-dev"], is_met: || shell::find("cc").is_some() },
     Need { what: "make", packages: &["make"], is_met: || shell::find("make").is_some() },
     Need { what: "pkg-config", packages: &["pkg-config"], is_met: || shell::find("pkg-config").is_some() },
     Need { what: "OpenSSL's headers", packages: &["libssl-dev"], is_met: || has_library("openssl") },
     Need { what: "zstd's headers", packages: &["libzstd-dev"], is_met: || has_library("libzstd") },
     Need { what: "zlib's headers", packages: &["zlib1g-dev"], is_met: || has_library("zlib") },
+];
+
+/// What the servers need that tests and benchmarks start.
+pub(crate) const SERVERS: &[Need] = &[
     Need { what: "PostgreSQL's server programs", packages: &["postgresql"], is_met: has_postgres },
     Need { what: "Java", packages: &["default-jre-headless"], is_met: || shell::succeeds("java", &["-version"]) },
 ];
 
 /// What fetching Kafka's jars needs.
-const MAVEN: Need = Need { what: "Maven", packages: &["maven"], is_met: || shell::find("mvn").is_some() };
+pub(crate) const MAVEN: Need = Need { what: "Maven", packages: &["maven"], is_met: || shell::find("mvn").is_some() };
 
-/// Installs the packages of every need that is not met.
+/// Installs the packages of every need that is not met, and says so.
 ///
 /// # Errors
 /// When something is missing and this is no machine with `apt-get`, or the installation fails.
-pub(crate) fn ensure_packages(wants_maven: bool) -> anyhow::Result<()> {
-    let wanted = NEEDS.iter().chain(wants_maven.then_some(&MAVEN));
-    let missing: Vec<&Need> = wanted.filter(|need| !(need.is_met)()).collect();
+pub(crate) fn ensure<'a>(needs: impl IntoIterator<Item = &'a Need>) -> anyhow::Result<()> {
+    let missing: Vec<&Need> = needs.into_iter().filter(|need| !(need.is_met)()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -55,7 +58,7 @@ pub(crate) fn ensure_packages(wants_maven: bool) -> anyhow::Result<()> {
 }
 
 /// A machine that never asked for its package lists cannot install: they are fetched once, on the first failure.
-fn install(packages: &[&str]) -> anyhow::Result<()> {
+pub(crate) fn install(packages: &[&str]) -> anyhow::Result<()> {
     let install = || -> anyhow::Result<Command> {
         let mut command = apt_get(&["install", "-y", "--no-install-recommends"])?;
         command.args(packages);

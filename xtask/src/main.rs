@@ -3,6 +3,7 @@
 //! Only what needs nothing built lives here: this package may not depend on a library that `setup` has to prepare the
 //! machine for.
 
+mod demo;
 mod guests;
 mod kafka;
 mod machine;
@@ -33,9 +34,8 @@ enum Command {
         /// Part of a test's name; formatting and lints are left out then
         name: Option<String>,
     },
-    /// Shows Forebay at work (not built yet)
-    #[command(hide = true)]
-    Demo(Later),
+    /// Shows Forebay at work on an example, without servers; installs and builds what is missing
+    Demo,
     /// Measures Forebay against others (not built yet)
     #[command(hide = true)]
     Bench(Later),
@@ -68,7 +68,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Setup => setup::run(&root),
         Command::Test { name } => test::run(&root, name.as_deref()),
-        Command::Demo(later) => not_built("demo", &later),
+        Command::Demo => demo::run(&root),
         Command::Bench(later) => not_built("bench", &later),
         Command::Faults(later) => not_built("faults", &later),
     }
@@ -77,7 +77,7 @@ fn run(command: Command) -> anyhow::Result<()> {
 fn not_built(command: &str, later: &Later) -> anyhow::Result<()> {
     let Later { rest } = later;
     let asked = [&[command.to_owned()], rest.as_slice()].concat().join(" ");
-    anyhow::bail!("`cargo xtask {asked}` is not built yet; `cargo xtask setup` and `cargo xtask test` are")
+    anyhow::bail!("`cargo xtask {asked}` is not built yet; `cargo xtask demo`, `setup` and `test` are")
 }
 
 /// Returns the checkout this command was built from.

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 
-use crate::{guests, setup, shell};
+use crate::{demo, guests, setup, shell};
 
 /// The tests kill the runtime where they like, so it is built with its failpoints. Every step names the same packages
 /// and features: another choice would build the dependencies a second time.
@@ -36,6 +36,7 @@ pub(crate) fn run(root: &Path, name: Option<&str>) -> anyhow::Result<()> {
     let counts = tests(root, name, &mut failures)?;
     if name.is_none() {
         failures.extend(guests::test_all(root).err().map(|error| format!("{error:#}")));
+        failures.extend(demo::check(root, &build).err().map(|error| format!("{error:#}")));
         let clippy = [&["clippy"][..], SELECTION, &["--all-targets", "--", "-D", "warnings"]].concat();
         failures.extend(failure(&mut shell::cargo(root, &clippy)));
     }

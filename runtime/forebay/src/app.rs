@@ -6,11 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use forebay_core::budget::Budget;
 use forebay_core::manifest::settings::Manifest;
-use forebay_kafka::{Admin, Producer};
-use forebay_plugin_host::{Host, HostSettings, Plugin};
-use forebay_sink::Postgres;
+use forebay_plugin_host::{Host, HostSettings};
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -18,19 +15,14 @@ use tokio_util::task::TaskTracker;
 use tracing::info;
 
 use crate::admin::{self, Site};
-use crate::consumer::{Binding, Needs, Registry, Runner};
+use crate::consumer::{Consumers, Parts};
 use crate::error::{Error, ErrorKind};
 use crate::load;
-use crate::metrics::Metrics;
 use crate::shutdown::Signals;
-use crate::status::Board;
 
 /// A process that is ready to run: whatever can be found wrong without a server has been.
 pub struct App {
-    manifest: Manifest,
-    host: Arc<Host>,
-    plugins: BTreeMap<String, Arc<Plugin>>,
-    sinks: BTreeMap<String, Postgres>,
+    parts: Parts,
 }
 
 impl App {
@@ -45,18 +37,16 @@ impl App {
             errors.push(error);
             BTreeMap::new()
         });
-        let mut sinks = BTreeMap::new();
-        for (name, sink) in &manifest.sinks {
-            match Postgres::new(sink) {
-                Ok(sink) => {
-                    sinks.insert(name.clone(), sink);
-                }
-                Err(error) => errors.push(Error::new(ErrorKind::Config, error.to_string())),
-            }
-        }
+        let sinks = load::sinks(&manifest).unwrap_or_else(|error| {
+            errors.push(error);
+            BTreeMap::new()
+        });
         match Error::join(errors) {
             Some(error) => Err(error),
-            None => Ok(Self { manifest, host: Arc::new(host), plugins, sinks }),
+            None => {
+                let (manifest, host) = (Arc::new(manifest), Arc::new(host));
+                Ok(Self { parts: Parts { manifest, host, plugins, sinks, observer: None } })
+            }
         }
     }
 
@@ -66,7 +56,7 @@ impl App {
     /// Where the process can not start; never because a server is away.
     pub fn run(self) -> Result<(), Error> {
         let runtime = runtime()?;
-        let deadline = self.manifest.shutdown_deadline;
+        let deadline = self.parts.manifest.shutdown_deadline;
         let result = runtime.block_on(self.serve());
         // Lookups that are still under way must not hold the process up.
         runtime.shutdown_timeout(deadline.min(Duration::from_secs(1)));
@@ -74,86 +64,37 @@ impl App {
     }
 
     async fn serve(self) -> Result<(), Error> {
+        let Self { parts } = self;
         let stop = CancellationToken::new();
         let signals =
             Signals::new().map_err(|error| Error::new(ErrorKind::Internal, format!("take signals over: {error}")))?;
-        let metrics =
-            Metrics::new().map_err(|error| Error::new(ErrorKind::Internal, format!("register metrics: {error}")))?;
-        let metrics = Arc::new(metrics);
-        let listen = self.manifest.admin.listen;
+        let listen = parts.manifest.admin.listen;
         let listener = TcpListener::bind(listen).await.map_err(|error| {
             let advice = "another process may have it: change admin.listen in the manifest";
             Error::new(ErrorKind::Config, format!("listen on {listen}: {error}; {advice}"))
         })?;
         let started_at = Timestamp::now();
-        let (bindings, producer) = self.bindings()?;
-        let groups = Registry::by_group(bindings.clone());
-        let board = Arc::new(Board::new(groups.keys().cloned()));
-        // The clients' own queues are inside the sum: a quarter of it, shared by the groups.
-        let client_bytes = self.manifest.buffered_bytes / 4;
-        let budget = Budget::new(self.manifest.buffered_bytes - client_bytes);
-        let sinks = self.manifest.sinks.keys().cloned().collect();
+        let consumers = Consumers::start(&parts, started_at)?;
         let site = Site {
-            board: board.clone(),
-            metrics: metrics.clone(),
-            bindings,
-            sinks,
+            board: consumers.board.clone(),
+            metrics: consumers.metrics.clone(),
+            bindings: consumers.bindings.clone(),
+            sinks: parts.sinks.values().map(|sink| (sink.name().to_owned(), sink.kind())).collect(),
             started_at,
-            budget: budget.clone(),
-            token: self.manifest.admin.token.clone(),
+            budget: consumers.budget.clone(),
+            token: parts.manifest.admin.token.clone(),
         };
-        let tasks = TaskTracker::new();
         let site_stop = CancellationToken::new();
         let site_tasks = TaskTracker::new();
         site_tasks.spawn(admin::serve(listener, site, site_stop.clone()));
         site_tasks.spawn(signals.watch(stop.clone()));
-        info!(%listen, bindings = self.manifest.bindings.len(), "started");
-        let client_bytes = client_bytes / groups.len().max(1);
-        let owner: Arc<str> = owner(started_at).into();
-        for (group, registry) in groups {
-            let runner = Runner {
-                group,
-                registry,
-                kafka: self.manifest.kafka.clone(),
-                producer: producer.clone(),
-                budget: budget.clone(),
-                client_bytes,
-                outbox_bytes: (self.manifest.buffered_bytes / 16).max(1 << 20),
-                board: board.clone(),
-                metrics: metrics.clone(),
-                owner: owner.clone(),
-                deadline: self.manifest.shutdown_deadline,
-            };
-            tasks.spawn(runner.run(stop.clone()));
-        }
+        info!(%listen, bindings = parts.manifest.bindings.len(), "started");
         stop.cancelled().await;
-        board.stop();
-        tasks.close();
-        tasks.wait().await;
+        let metrics = consumers.metrics.clone();
+        consumers.stop().await;
         site_stop.cancel();
         info!(records = metrics.records_in_all(), "stopped");
         Ok(())
-    }
-
-    fn bindings(&self) -> Result<(Vec<Arc<Binding>>, Producer), Error> {
-        let of_client = |error: forebay_kafka::Error| Error::new(ErrorKind::Config, error.to_string());
-        let admin = Admin::start(&self.manifest.kafka).map_err(of_client)?;
-        let producer = Producer::start(&self.manifest.kafka).map_err(of_client)?;
-        let mut bindings = Vec::with_capacity(self.manifest.bindings.len());
-        for settings in &self.manifest.bindings {
-            let Some(plugin) = self.plugins.get(&settings.plugin) else {
-                return Err(Error::new(ErrorKind::Internal, format!("plugin `{}` was not loaded", settings.plugin)));
-            };
-            let needs = Needs {
-                host: self.host.clone(),
-                plugin: plugin.clone(),
-                sink: settings.sink().and_then(|sink| self.sinks.get(sink)).cloned(),
-                admin: admin.clone(),
-                source: self.manifest.kafka.name.clone(),
-            };
-            bindings.push(Arc::new(Binding::new(settings.clone(), needs)));
-        }
-        Ok((bindings, producer))
     }
 }
 
@@ -183,10 +124,4 @@ fn cache_dir() -> Option<PathBuf> {
     let base = variable("XDG_CACHE_HOME").map(PathBuf::from);
     let base = base.or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
     Some(base.join("forebay"))
-}
-
-/// Who this process is, for people who look into the ledger.
-fn owner(started_at: Timestamp) -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{}:{}:{}", host.trim(), std::process::id(), started_at.as_second())
 }

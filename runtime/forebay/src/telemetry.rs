@@ -19,24 +19,26 @@ pub enum LogFormat {
 /// What is logged, and how.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LogArgs {
-    /// What is logged: a level (error, warn, info, debug, trace), or levels by module
-    #[arg(long, global = true, default_value = "info", value_name = "LEVEL")]
-    pub log: String,
+    /// What is logged: a level (error, warn, info, debug, trace), or levels by module; `info` where nothing is said, and
+    /// nothing for `dev`, which tells by itself
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub log: Option<String>,
     /// How logs look
     #[arg(long, global = true, default_value = "text", value_enum)]
     pub log_format: LogFormat,
 }
 
-/// Starts logging; without a call nothing is logged.
+/// Starts logging, at `default` where nothing was asked for; without a call nothing is logged.
 ///
 /// # Errors
 /// Where the level is none.
-pub fn init(args: &LogArgs) -> Result<(), Error> {
+pub fn init(args: &LogArgs, default: &str) -> Result<(), Error> {
+    let level = args.log.as_deref().unwrap_or(default);
     // At debug the SQL client would log the values of rows.
     let quiet = |level: &str| format!("{level},tokio_postgres=warn");
-    let filter = EnvFilter::try_new(quiet(&args.log)).map_err(|error| {
+    let filter = EnvFilter::try_new(quiet(level)).map_err(|error| {
         let levels = "error, warn, info, debug or trace, or such a level by module, as in `info,forebay_kafka=debug`";
-        Error::new(ErrorKind::Usage, format!("--log `{}`: {error}; it is one of {levels}", args.log))
+        Error::new(ErrorKind::Usage, format!("--log `{level}`: {error}; it is one of {levels}"))
     })?;
     #[expect(clippy::disallowed_methods, reason = "the convention of no-color.org")]
     let has_colour =
@@ -57,6 +59,13 @@ pub fn report(error: &Error) {
         // Nobody is left to hear of a closed stderr.
         let _closed = writeln!(stderr, "forebay: {sentence}");
     }
+}
+
+/// Says a sentence on stderr that ends nothing.
+pub fn warn(sentence: &str) {
+    let mut stderr = std::io::stderr().lock();
+    // As above.
+    let _closed = writeln!(stderr, "forebay: {sentence}");
 }
 
 /// Prints facts on stdout.

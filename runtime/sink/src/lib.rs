@@ -3,5 +3,20 @@
 
 pub mod failpoint;
 pub mod postgres;
+pub mod sqlite;
 
-pub use postgres::{AcquireRequest, Committed, LaneKey, Postgres, WriteContext};
+mod change;
+mod committed;
+mod database;
+mod ledger;
+mod named;
+mod position;
+mod table;
+
+pub use change::Change;
+pub use committed::{Committed, WriteContext};
+pub use database::{Database, InvalidSink};
+pub use ledger::{AcquireRequest, LaneKey};
+pub use postgres::Postgres;
+pub use sqlite::Sqlite;
+pub use table::TableReport;

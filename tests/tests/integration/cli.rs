@@ -216,7 +216,7 @@ async fn what_is_not_built_yet_says_so_and_usage_is_2() {
     let commands: [&[&str]; 17] = [
         &["dev"],
         &["dev", "--once", "--input", "x.jsonl"],
-        &["plugin", "new", "x"],
+        &["plugin", "inspect", "x.wasm"],
         &["reload"],
         &["status"],
         &["status", "--output", "json"],

@@ -11,6 +11,7 @@ mod orders;
 mod outages;
 mod poison;
 mod position;
+mod project;
 mod refusals;
 mod rows;
 mod scene;

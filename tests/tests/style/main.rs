@@ -1,6 +1,9 @@
-//! The house's rules that no compiler checks, as tests: length, layers, names, words.
+//! The house's rules that no compiler checks, as tests: length, layers, names, words, and documents that say what is.
 
 mod layers;
+mod links;
+mod quotes;
+mod reference;
 mod source;
 mod words;
 

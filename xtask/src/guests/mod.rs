@@ -1,19 +1,19 @@
 //! Building the components: the examples', to the paths their manifests name, and the tests' own guests.
 //!
-//! Guests have a target folder to themselves, `target/guests`, so that all of them share one build of the standard
-//! library. Cargo skips what is up to date, and a component whose bytes did not change is not written again.
+//! The tests' guests have a target folder to themselves, `target/guests`, so that all of them share one build of the
+//! standard library; an example is built as `forebay plugin build` does it. Cargo skips what is up to date, and a component
+//! whose bytes did not change is not written again.
 
-mod cargo;
-mod component;
 mod toolchain;
+mod worlds;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context as _;
+use forebay_guest_build::{Build, Component, Part, Profile, Toolchain};
 
 use crate::shell;
-use toolchain::Toolchain;
 
 /// Builds every guest: the examples' components, and the tests' into `target/guests/components/NAME.wasm`.
 ///
@@ -23,6 +23,14 @@ pub(crate) fn build_all(root: &Path) -> anyhow::Result<()> {
     let toolchain = toolchain::find(root)?;
     examples(root, &toolchain)?;
     tests(root, &toolchain)
+}
+
+/// Builds the components of the example in a folder, and nothing else.
+///
+/// # Errors
+/// As above.
+pub(crate) fn build_example(root: &Path, folder: &Path) -> anyhow::Result<()> {
+    example(root, &folder.join("forebay.toml"), &toolchain::find(root)?)
 }
 
 /// Tests the SDK, the examples' handlers and the tests' guests as what they are without a host: plain Rust.
@@ -45,36 +53,21 @@ fn examples(root: &Path, toolchain: &Toolchain) -> anyhow::Result<()> {
         manifests.push(entry?.path().join("forebay.toml"));
     }
     manifests.sort();
-    for manifest in manifests.iter().filter(|manifest| manifest.is_file()) {
-        for path in components_of(manifest)? {
-            example(root, toolchain, &path)?;
-        }
+    // A folder without a manifest is none of ours to build.
+    manifests.iter().filter(|manifest| manifest.is_file()).try_for_each(|manifest| example(root, manifest, toolchain))
+}
+
+/// Builds the components of a manifest that lie beside a package, exactly as `forebay plugin build` does: who edits one
+/// after that waits for the edit alone.
+fn example(root: &Path, manifest: &Path, toolchain: &Toolchain) -> anyhow::Result<()> {
+    for Part { plugin: _, package, component } in Part::of_manifest(manifest)? {
+        let (profile, args) = (Profile::Release, ["--locked"]);
+        let build = Build { folder: &package, toolchain, profile, target: None, names: &[], args: &args };
+        let module = build.run_one()?;
+        let path = component.context("a manifest names every component")?;
+        write(root, &path, Component::of_module(&module.path)?.bytes())?;
     }
     Ok(())
-}
-
-/// Builds the package beside which a manifest wants its component; a component without one is not ours to build.
-fn example(root: &Path, toolchain: &Toolchain, path: &Path) -> anyhow::Result<()> {
-    let package = path.parent().with_context(|| format!("find the folder of `{}`", path.display()))?;
-    if !package.join("Cargo.toml").is_file() {
-        return Ok(());
-    }
-    let modules = cargo::build(root, package, toolchain)?;
-    let [module] = modules.as_slice() else {
-        anyhow::bail!("`{}` gave {} wasm modules, expected one (a `cdylib`)", package.display(), modules.len());
-    };
-    write(root, path, &component::of_module(&module.path)?)
-}
-
-/// Returns the files that a manifest names as components.
-fn components_of(manifest: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let text = fs::read_to_string(manifest).with_context(|| format!("read `{}`", manifest.display()))?;
-    let table: toml::Table = toml::from_str(&text).with_context(|| format!("parse `{}`", manifest.display()))?;
-    let folder = manifest.parent().unwrap_or(manifest);
-    let plugins = table.get("plugins").and_then(toml::Value::as_table);
-    let named =
-        plugins.into_iter().flat_map(|plugins| plugins.values()).filter_map(|plugin| plugin.get("component")?.as_str());
-    Ok(named.filter(|name| !name.starts_with("builtin:")).map(|name| folder.join(name)).collect())
 }
 
 fn tests(root: &Path, toolchain: &Toolchain) -> anyhow::Result<()> {
@@ -82,25 +75,25 @@ fn tests(root: &Path, toolchain: &Toolchain) -> anyhow::Result<()> {
     fs::create_dir_all(&folder).with_context(|| format!("make the folder `{}`", folder.display()))?;
     let file = |name: &str| folder.join(name).with_extension("wasm");
     let sources = root.join("tests/guests");
-    for module in cargo::build(root, &sources, toolchain)? {
-        write(root, &file(&module.package), &component::of_module(&module.path)?)?;
+    // As their lock file says, and with names for this machine's folders, which their traps tell.
+    let (profile, target, names) = (Profile::Release, root.join("target/guests"), [(root, "forebay")]);
+    let args = ["--quiet", "--locked"];
+    let build = Build { folder: &sources, toolchain, profile, target: Some(&target), names: &names, args: &args };
+    for module in build.run()? {
+        write(root, &file(&module.package), Component::of_module(&module.path)?.bytes())?;
     }
-    for (name, bytes) in component::of_worlds(&root.join("wit/handler.wit"), &sources.join("worlds"))? {
+    for (name, bytes) in worlds::components(&root.join("wit/handler.wit"), &sources.join("worlds"))? {
         write(root, &file(&name), &bytes)?;
     }
     write(root, &file("core-module"), b"\0asm\x01\0\0\0")?;
     write(root, &file("not-a-component"), b"This is a text, and nobody would take it for WebAssembly.\n")
 }
 
-/// Writes a component, whole or not at all, unless the very same bytes are there.
+/// Writes a component and says so, unless the very same bytes are there.
 fn write(root: &Path, path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    if fs::read(path).is_ok_and(|there| there == bytes) {
-        return Ok(());
+    if forebay_guest_build::replace(path, bytes)? {
+        let name = path.strip_prefix(root).unwrap_or(path).display();
+        shell::say(&format!("guests: wrote {name} ({} KiB)", bytes.len().div_ceil(1024)))?;
     }
-    let unfinished = path.with_extension("wasm.unfinished");
-    fs::write(&unfinished, bytes).with_context(|| format!("write `{}`", unfinished.display()))?;
-    fs::rename(&unfinished, path).with_context(|| format!("write `{}`", path.display()))?;
-    let name = path.strip_prefix(root).unwrap_or(path).display();
-    shell::say(&format!("guests: wrote {name} ({} KiB)", bytes.len().div_ceil(1024)))?;
     Ok(())
 }

@@ -66,10 +66,12 @@ pub struct Sink {
 }
 
 /// What a sink is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SinkKind {
     /// A PostgreSQL server.
     Postgres,
+    /// A SQLite file, resolved against the manifest's folder.
+    Sqlite(PathBuf),
 }
 
 /// `sinks.NAME.timeouts`

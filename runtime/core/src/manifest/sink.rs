@@ -1,21 +1,37 @@
 //! `[sinks.NAME]`: a database.
 
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
 use super::node::{Node, shown};
 use super::section::Section;
 use super::settings::{Secret, Sink, SinkKind, Timeouts};
-use super::{defaults, refused, schema};
+use super::{defaults, schema};
 
 pub(super) fn sink(node: Node<'_>) -> Option<Sink> {
     let label = format!("[sinks.{}", shown(node.key));
     let section = Section::open(node, format!("{label}]"), schema::SINK)?;
-    let kind = section.need("kind", "add `kind = \"postgres\"`").and_then(kind);
-    let url = section.need("url", "add `url = \"${env:DATABASE_URL}\"`").and_then(|node| node.string());
-    let pool_size = section.or("pool-size", defaults::POOL_SIZE, Node::count);
+    let kind = section.need("kind", "add `kind = \"postgres\"` or `kind = \"sqlite\"`").and_then(kind);
+    let hint = match kind {
+        Some(Kind::Sqlite) => "add `url = \"sqlite:path/to/file.db\"`",
+        Some(Kind::Postgres) | None => "add `url = \"${env:DATABASE_URL}\"`",
+    };
+    let url = section.need("url", hint);
+    let text = url.and_then(|node| node.string());
+    let kind = match (kind, url, &text) {
+        (Some(Kind::Postgres), _, _) => Some(SinkKind::Postgres),
+        (Some(Kind::Sqlite), Some(url), Some(text)) => file(&url, text).map(SinkKind::Sqlite),
+        _ => None,
+    };
+    let pool_size = match kind {
+        Some(SinkKind::Sqlite(_)) => section.or("pool-size", NonZeroUsize::MIN, one_writer),
+        Some(SinkKind::Postgres) | None => section.or("pool-size", defaults::POOL_SIZE, Node::count),
+    };
     let timeouts = section.or("timeouts", defaults::TIMEOUTS, |node| timeouts(node, &label));
     Some(Sink {
         name: section_name(node)?,
         kind: kind?,
-        url: Secret::new(url?),
+        url: Secret::new(text?),
         pool_size: pool_size?,
         timeouts: timeouts?,
     })
@@ -30,11 +46,33 @@ pub(super) fn section_name(node: Node<'_>) -> Option<String> {
     Some(node.key.to_owned())
 }
 
-fn kind(node: Node<'_>) -> Option<SinkKind> {
-    match node.choice(&[("postgres", Some(SinkKind::Postgres)), ("sqlite", None)])? {
-        Some(kind) => Some(kind),
-        None => refused::value(&node, "sinks of kind `sqlite`", "write `postgres`"),
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Postgres,
+    Sqlite,
+}
+
+fn kind(node: Node<'_>) -> Option<Kind> {
+    node.choice(&[("postgres", Kind::Postgres), ("sqlite", Kind::Sqlite)])
+}
+
+fn file(node: &Node<'_>, url: &str) -> Option<PathBuf> {
+    match url.strip_prefix("sqlite:") {
+        Some(path) if !path.is_empty() => Some(node.reader.folder().join(path)),
+        _ => {
+            node.report("not the address of a SQLite file", "write `sqlite:path/to/file.db`");
+            None
+        }
     }
+}
+
+fn one_writer(node: Node<'_>) -> Option<NonZeroUsize> {
+    let count = node.count()?;
+    if count != NonZeroUsize::MIN {
+        node.report("a sqlite sink has one writer", "remove the key");
+        return None;
+    }
+    Some(count)
 }
 
 fn timeouts(node: Node<'_>, parent: &str) -> Option<Timeouts> {

@@ -3,6 +3,7 @@
 
 use crate::outcome::Value;
 use crate::plan::fit;
+use crate::plan::storage::{Storage, Stored, canonical_integer};
 use crate::plan::target::{ColumnFacts, ColumnKind};
 
 /// Appends the canonical form of one key column, `None` where equality here could differ from the database's.
@@ -10,10 +11,7 @@ pub fn append(key: &mut Vec<u8>, value: &Value, column: &ColumnFacts) -> Option<
     match (column.kind, value) {
         (ColumnKind::Int2 | ColumnKind::Int4 | ColumnKind::Int8, Value::Integer(number)) => put_integer(key, *number),
         (ColumnKind::Int2 | ColumnKind::Int4 | ColumnKind::Int8, Value::Text(text)) => {
-            // Only the canonical spelling: the database also takes spaces, signs, and other bases.
-            let number: i64 = text.parse().ok()?;
-            (number.to_string() == *text).then_some(())?;
-            put_integer(key, number)
+            put_integer(key, canonical_integer(text)?)
         }
         (ColumnKind::Boolean, Value::Boolean(truth)) => put(key, &[u8::from(*truth)]),
         (ColumnKind::Bytea, Value::Bytes(bytes)) => put(key, bytes),
@@ -26,6 +24,18 @@ pub fn append(key: &mut Vec<u8>, value: &Value, column: &ColumnFacts) -> Option<
         }
         (ColumnKind::Uuid, Value::Text(text)) if fit::is_uuid(text) => put(key, text.to_ascii_lowercase().as_bytes()),
         (ColumnKind::Date, Value::Text(text)) if is_iso_date(text) => put(key, text.as_bytes()),
+        (ColumnKind::Sqlite(storage), value) => append_stored(key, storage, value),
+        _ => None,
+    }
+}
+
+/// What SQLite stores is what it compares, where the class has one form for each value.
+fn append_stored(key: &mut Vec<u8>, storage: Storage, value: &Value) -> Option<()> {
+    match (storage, storage.stored(value)) {
+        (Storage::Integer, Stored::Integer(number)) => put_integer(key, number),
+        (Storage::Integer, Stored::Text(text)) => put_integer(key, canonical_integer(&text)?),
+        (Storage::Text, Stored::Text(text)) => put(key, text.as_bytes()),
+        (Storage::Blob, Stored::Blob(bytes)) => put(key, bytes),
         _ => None,
     }
 }
@@ -94,6 +104,20 @@ mod tests {
         assert_eq!(key(&[(&text("007"), ColumnKind::Int4)]), None);
         assert_eq!(key(&[(&text("1.0"), ColumnKind::Numeric(None))]), None);
         assert_eq!(key(&[(&text("x"), ColumnKind::Other)]), None);
+    }
+
+    #[test]
+    fn what_sqlite_stores_alike_is_one_key() {
+        let of = |value: &Value, storage| key(&[(value, ColumnKind::Sqlite(storage))]);
+        let seven = Value::Integer(7);
+        assert_eq!(of(&seven, Storage::Integer), of(&text("7"), Storage::Integer));
+        assert_eq!(of(&seven, Storage::Text), of(&text("7"), Storage::Text));
+        assert_eq!(of(&Value::Boolean(true), Storage::Integer), of(&Value::Integer(1), Storage::Integer));
+        assert_eq!(of(&Value::Bytes(vec![1]), Storage::Blob), Some(vec![1, 0, 0]));
+        assert_eq!(of(&text(" 7"), Storage::Integer), None);
+        for storage in [Storage::Real, Storage::CollatedText, Storage::Any] {
+            assert_eq!(of(&seven, storage), None);
+        }
     }
 
     #[test]

@@ -5,4 +5,5 @@ pub mod fit;
 pub mod interpret;
 pub mod key;
 pub mod statement;
+pub mod storage;
 pub mod target;

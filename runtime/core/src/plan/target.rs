@@ -4,6 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::manifest::settings;
+use crate::plan::storage::Storage;
+
+/// Up to so many names are found faster by looking at each than by a hash: every value of every row is looked up.
+const SCANNED: usize = 24;
 
 /// A binding's targets, in the manifest's order.
 #[derive(Debug, Clone, Default)]
@@ -118,6 +122,8 @@ pub enum ColumnKind {
     Date,
     /// Any other: only `text` in its input syntax fits.
     Other,
+    /// A storage class of SQLite.
+    Sqlite(Storage),
 }
 
 /// Why a table can not be a target.
@@ -139,6 +145,9 @@ impl Targets {
 
     /// Returns the index of the target of this name.
     pub fn index(&self, name: &str) -> Option<usize> {
+        if self.list.len() <= SCANNED {
+            return self.list.iter().position(|target| target.name == name);
+        }
         self.by_name.get(name).copied()
     }
 
@@ -199,8 +208,16 @@ impl TableTarget {
 
     /// Returns the index of a column that a handler may name.
     pub fn column(&self, name: &str) -> Option<usize> {
-        let index = self.by_name.get(name).copied()?;
+        let index = match self.facts.columns.len() {
+            ..=SCANNED => self.facts.columns.iter().position(|column| column.name == name)?,
+            _ => self.by_name.get(name).copied()?,
+        };
         self.allowed.get(index).copied().unwrap_or_default().then_some(index)
+    }
+
+    /// Returns whether the column at `index` belongs to the key.
+    pub fn is_key(&self, index: usize) -> bool {
+        self.key.contains(&index)
     }
 
     /// Returns the facts of the column at `index`.

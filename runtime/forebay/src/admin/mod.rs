@@ -37,8 +37,8 @@ pub struct Site {
     pub metrics: Arc<Metrics>,
     /// Every binding.
     pub bindings: Vec<Arc<Binding>>,
-    /// Every sink's name.
-    pub sinks: Vec<String>,
+    /// Every sink's name and kind.
+    pub sinks: Vec<(String, &'static str)>,
     /// When the process started.
     pub started_at: Timestamp,
     /// The byte budget.

@@ -29,7 +29,7 @@ pub(super) fn status(site: &Site) -> Value {
             })
         })
         .collect();
-    let sinks: Vec<Value> = site.sinks.iter().map(|name| json!({ "name": name, "kind": "postgres" })).collect();
+    let sinks: Vec<Value> = site.sinks.iter().map(|(name, kind)| json!({ "name": name, "kind": kind })).collect();
     json!({
         "version": env!("CARGO_PKG_VERSION"), "started_at": site.started_at.to_string(),
         "ready": site.board.not_ready(STUCK).is_empty(),

@@ -6,7 +6,7 @@ use camino::Utf8Path;
 use forebay_core::manifest::settings::{Binding, DeadLetter, Manifest, Table, TargetKind};
 use forebay_core::plan::target::TableTarget;
 use forebay_kafka::{Admin, Kind, TopicFacts};
-use forebay_sink::Postgres;
+use forebay_sink::Database;
 use serde_json::json;
 
 use crate::app;
@@ -23,7 +23,7 @@ pub(super) fn run(path: &Utf8Path, offline: bool, as_json: bool) -> Result<(), E
         errors.extend(app::runtime()?.block_on(servers(&manifest)));
     } else {
         for sink in manifest.sinks.values() {
-            errors.extend(Postgres::new(sink).err().map(|error| Error::new(ErrorKind::Config, error.to_string())));
+            errors.extend(Database::new(sink).err().map(|error| Error::new(ErrorKind::Config, error.to_string())));
         }
     }
     print(&manifest, offline, as_json, &errors);
@@ -67,7 +67,7 @@ fn guarantee(binding: &Binding) -> String {
 async fn servers(manifest: &Manifest) -> Vec<Error> {
     let mut errors = topics(manifest).await;
     for sink in manifest.sinks.values() {
-        match Postgres::new(sink) {
+        match Database::new(sink) {
             Ok(postgres) => errors.extend(tables(manifest, &postgres).await),
             Err(error) => errors.push(Error::new(ErrorKind::Config, error.to_string())),
         }
@@ -137,7 +137,7 @@ async fn topic_of(admin: &Admin, binding: &Binding, topic: &str, what: &str) -> 
     }
 }
 
-async fn tables(manifest: &Manifest, sink: &Postgres) -> Vec<Error> {
+async fn tables(manifest: &Manifest, sink: &Database) -> Vec<Error> {
     let mut errors = Vec::new();
     match sink.ledger_faults().await {
         Ok(faults) => errors.extend(faults.into_iter().map(|fault| Error::new(ErrorKind::Config, fault.message))),
@@ -162,7 +162,7 @@ async fn tables(manifest: &Manifest, sink: &Postgres) -> Vec<Error> {
     errors
 }
 
-async fn table_of(sink: &Postgres, table: &Table) -> Vec<Error> {
+async fn table_of(sink: &Database, table: &Table) -> Vec<Error> {
     let report = match sink.table(table).await {
         Ok(report) => report,
         Err(verdict) => return vec![of_verdict(&verdict)],

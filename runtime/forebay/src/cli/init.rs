@@ -2,8 +2,7 @@
 
 use camino::Utf8Path;
 use forebay_core::verdict::Verdict;
-use forebay_sink::Postgres;
-use forebay_sink::postgres::DDL;
+use forebay_sink::Database;
 use serde_json::json;
 
 use crate::app;
@@ -13,7 +12,7 @@ use crate::telemetry;
 
 pub(super) fn run(manifest: &Utf8Path, print: bool, as_json: bool) -> Result<(), Error> {
     if print {
-        let sql = DDL.trim_end();
+        let sql = forebay_sink::postgres::DDL.trim_end();
         telemetry::print(&if as_json { json!({ "sql": sql }).to_string() } else { sql.to_owned() });
         return Ok(());
     }
@@ -21,7 +20,7 @@ pub(super) fn run(manifest: &Utf8Path, print: bool, as_json: bool) -> Result<(),
     app::runtime()?.block_on(async {
         let (mut made, mut errors) = (Vec::new(), Vec::new());
         for sink in manifest.sinks.values() {
-            let answer = match Postgres::new(sink) {
+            let answer = match Database::new(sink) {
                 Ok(sink) => sink.init().await.map_err(|verdict| of_verdict(&verdict)),
                 Err(error) => Err(Error::new(ErrorKind::Config, error.to_string())),
             };

@@ -1,7 +1,9 @@
 //! The command line.
 
 mod check;
+mod dev;
 mod init;
+mod plugin;
 mod unbuilt;
 
 use camino::Utf8PathBuf;
@@ -64,6 +66,10 @@ enum Command {
         #[arg(long)]
         print: bool,
     },
+    /// Runs the bindings without servers: feeds a file or standard input and shows what becomes of each record
+    Dev(dev::Command),
+    /// A handler of your own: makes a project, builds its component
+    Plugin(plugin::Command),
     /// Prints the version
     Version,
     #[command(flatten)]
@@ -71,6 +77,14 @@ enum Command {
 }
 
 impl Args {
+    /// Returns what is logged where nothing else is asked for: `dev` tells by itself what becomes of records.
+    pub fn log_default(&self) -> &'static str {
+        match self.command {
+            Command::Dev(_) => "off",
+            _ => "info",
+        }
+    }
+
     /// Runs the command.
     ///
     /// # Errors
@@ -81,6 +95,8 @@ impl Args {
             Command::Run { manifest, watch: false } => App::start(load::manifest(&manifest)?)?.run(),
             Command::Check { manifest, offline } => check::run(&manifest, offline, self.output == Output::Json),
             Command::Init { manifest, print } => init::run(&manifest, print, self.output == Output::Json),
+            Command::Dev(command) => command.run(self.output == Output::Json),
+            Command::Plugin(command) => command.run(self.output == Output::Json),
             Command::Version => {
                 version(self.output);
                 Ok(())

@@ -13,10 +13,6 @@ pub(super) struct Rest {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// The same runtime without servers (not built yet)
-    Dev(Rest),
-    /// From a handler's template to its component (not built yet)
-    Plugin(Rest),
     /// Re-reads the manifest of a running process (not built yet)
     Reload(Rest),
     /// What runs (not built yet; ask http://127.0.0.1:9464/status)
@@ -40,8 +36,6 @@ pub(super) enum Command {
 impl Command {
     pub(super) fn refuse(&self) -> Error {
         let (name, rest) = match self {
-            Self::Dev(rest) => ("dev", rest),
-            Self::Plugin(rest) => ("plugin", rest),
             Self::Reload(rest) => ("reload", rest),
             Self::Status(rest) => ("status", rest),
             Self::Lag(rest) => ("lag", rest),
@@ -52,7 +46,14 @@ impl Command {
             Self::Dlq(rest) => ("dlq", rest),
             Self::Completions(rest) => ("completions", rest),
         };
-        let words: Vec<&str> = ["forebay", name].into_iter().chain(rest.rest.iter().map(String::as_str)).collect();
+        rest.refuse(name)
+    }
+}
+
+impl Rest {
+    /// Returns what is said of a command and these arguments.
+    pub(super) fn refuse(&self, name: &str) -> Error {
+        let words: Vec<&str> = ["forebay", name].into_iter().chain(self.rest.iter().map(String::as_str)).collect();
         refuse(&format!("`{}`", words.join(" ")))
     }
 }
@@ -60,6 +61,8 @@ impl Command {
 pub(super) fn refuse(what: &str) -> Error {
     Error::new(
         ErrorKind::Usage,
-        format!("{what} is not built yet; this version has `run`, `check`, `init` and `version`"),
+        format!(
+            "{what} is not built yet; this version has `run`, `dev`, `check`, `init`, `plugin new`, `plugin build` and `version`"
+        ),
     )
 }

@@ -12,7 +12,7 @@ use forebay_core::plan::target::{ColumnFacts, ColumnKind, TableTarget, Target, T
 use forebay_core::verdict::{Cause, Reason, Verdict};
 use forebay_kafka::{Admin, TopicFacts};
 use forebay_plugin_host::{Check, Host, Plugin};
-use forebay_sink::Postgres;
+use forebay_sink::Database;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tracing::info;
@@ -31,7 +31,7 @@ pub struct Needs {
     /// The binding's plugin.
     pub plugin: Arc<Plugin>,
     /// The binding's database, if it has a table.
-    pub sink: Option<Postgres>,
+    pub sink: Option<Database>,
     /// Asks the cluster.
     pub admin: Admin,
     /// What the ledger calls the cluster.

@@ -3,7 +3,9 @@
 mod acquire;
 mod binding;
 mod compute;
+mod consumers;
 mod fetched;
+mod observer;
 mod registry;
 mod runner;
 mod send;
@@ -13,5 +15,7 @@ mod topics;
 mod write;
 
 pub use binding::{Binding, Needs};
+pub use consumers::{Consumers, Parts};
+pub use observer::{Ended, Observer, Published, Terminal};
 pub use registry::Registry;
 pub use runner::Runner;

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, error, info, info_span, warn};
 
+use crate::consumer::observer::Observer;
 use crate::consumer::registry::Registry;
 use crate::consumer::shell::{Order, Shell, Surroundings};
 use crate::consumer::topics;
@@ -52,6 +53,8 @@ pub struct Runner {
     pub owner: Arc<str>,
     /// How long a stop may take.
     pub deadline: Duration,
+    /// Who watches each record, if anybody does.
+    pub observer: Option<Observer>,
 }
 
 struct Running {
@@ -102,6 +105,7 @@ impl Runner {
             metrics: self.metrics.clone(),
             owner: self.owner.clone(),
             outbox_bytes: self.outbox_bytes,
+            observer: self.observer.clone(),
         };
         let lanes = TaskTracker::new();
         let mut running: HashMap<Partition, Running> = HashMap::new();

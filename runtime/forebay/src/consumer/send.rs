@@ -71,5 +71,5 @@ pub(super) async fn send(
 
 fn to_kafka(message: &Outgoing) -> forebay_kafka::Outgoing {
     let Outgoing { topic, partition, key, value, headers, is_letter: _ } = message.clone();
-    forebay_kafka::Outgoing { topic, partition, key, value, headers }
+    forebay_kafka::Outgoing { topic, partition, key, value, headers, timestamp_ms: None }
 }

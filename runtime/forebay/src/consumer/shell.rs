@@ -20,6 +20,7 @@ use tracing::{Instrument as _, debug, info_span, warn};
 use crate::consumer::acquire::{self, Granted};
 use crate::consumer::binding::{Binding, Prepared};
 use crate::consumer::compute;
+use crate::consumer::observer::{self, Observer};
 use crate::consumer::{fetched, send, terminal, write};
 use crate::metrics::Metrics;
 use crate::status::{Board, LaneName};
@@ -39,6 +40,8 @@ pub(super) struct Surroundings {
     pub(super) owner: Arc<str>,
     /// The most bytes of a lane's messages that wait for Kafka.
     pub(super) outbox_bytes: usize,
+    /// Who watches each record, if anybody does.
+    pub(super) observer: Option<Observer>,
 }
 
 /// What a lane is told from outside.
@@ -243,6 +246,9 @@ impl Shell {
                 self.stage("write", took);
                 if let Some(prepared) = &self.prepared {
                     terminal::committed(&self.binding, prepared, write, &committed, &self.around.metrics);
+                    if let Some(observer) = &self.around.observer {
+                        observer::tell(observer, &prepared.targets, write, &committed);
+                    }
                 }
                 Ok(committed.written)
             }

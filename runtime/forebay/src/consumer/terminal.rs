@@ -19,7 +19,8 @@ pub(super) fn committed(
 ) {
     let name = binding.settings.name.as_str();
     let now_ms = Timestamp::now().as_millisecond();
-    let staleness = metrics.staleness_seconds.with_label_values(&[name]);
+    // Collected here and added at once: every observation of its own would be a shared counter's.
+    let staleness = metrics.staleness_seconds.with_label_values(&[name]).local();
     let (mut applied, mut skipped, mut dead_lettered) = (0, 0, 0);
     let both = write.records.iter().zip(write.handled.iter()).enumerate();
     for (index, (record, handled)) in both.take(committed.written.done).skip(write.from) {
@@ -43,6 +44,7 @@ pub(super) fn committed(
             }
         }
     }
+    staleness.flush();
     let topic = write.records.first().map(|record| record.topic.to_string()).unwrap_or_default();
     for (state, count) in [("applied", applied), ("skipped", skipped), ("dead-lettered", dead_lettered)] {
         if count > 0 {

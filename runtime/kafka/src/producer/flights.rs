@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     fn message() -> Outgoing {
-        Outgoing { topic: "t".into(), partition: None, key: None, value: None, headers: Vec::new() }
+        Outgoing { topic: "t".into(), partition: None, key: None, value: None, headers: Vec::new(), timestamp_ms: None }
     }
 
     #[tokio::test]

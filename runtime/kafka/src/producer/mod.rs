@@ -35,6 +35,8 @@ pub struct Outgoing {
     pub value: Option<Bytes>,
     /// Headers in order: names may be any bytes, values null.
     pub headers: Vec<(Bytes, Option<Bytes>)>,
+    /// Milliseconds since the Unix epoch; now if `None`.
+    pub timestamp_ms: Option<i64>,
 }
 
 /// Why a message cannot be sent, now or later, as things are.

@@ -119,6 +119,7 @@ impl Worker {
                 key: message.key.as_deref(),
                 value: message.value.as_deref(),
                 headers: &message.headers,
+                timestamp_ms: message.timestamp_ms,
                 id: self.flights.next_id(),
             };
             match self.client.produce(&outbound) {

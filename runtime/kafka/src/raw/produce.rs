@@ -18,6 +18,8 @@ pub(crate) struct Outbound<'a> {
     pub(crate) value: Option<&'a [u8]>,
     /// Names may be any bytes.
     pub(crate) headers: &'a [(bytes::Bytes, Option<bytes::Bytes>)],
+    /// Milliseconds since the Unix epoch; now if `None`.
+    pub(crate) timestamp_ms: Option<i64>,
     /// Comes back with the delivery.
     pub(crate) id: usize,
 }
@@ -50,6 +52,9 @@ impl Client {
         values.push(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_PARTITION, |u| u.i32_ = message.partition.unwrap_or(-1));
         values.push(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_KEY, |u| u.mem = memory(message.key));
         values.push(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_VALUE, |u| u.mem = memory(message.value));
+        if let Some(timestamp) = message.timestamp_ms {
+            values.push(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_TIMESTAMP, |u| u.i64_ = timestamp);
+        }
         let opaque: *mut c_void = ptr::without_provenance_mut(message.id);
         values.push(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_OPAQUE, |u| u.ptr = opaque);
         let headers = headers(message.headers);

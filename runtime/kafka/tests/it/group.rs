@@ -40,7 +40,14 @@ async fn keeps_null_empty_and_header_names_that_are_not_utf8() {
     let bytes = |text: &'static [u8]| Bytes::from_static(text);
     let headers =
         vec![(bytes(b"\xff\xfe"), None), (bytes(b"a"), Some(bytes(b""))), (bytes(b"a"), Some(bytes(b"\x00\xff")))];
-    let message = Outgoing { topic: "bytes".into(), partition: None, key: Some(bytes(b"")), value: None, headers };
+    let message = Outgoing {
+        topic: "bytes".into(),
+        partition: None,
+        key: Some(bytes(b"")),
+        value: None,
+        headers,
+        timestamp_ms: None,
+    };
     assert_eq!(producer.send(message).await, Ok((0, 0)));
     let mut member = Member::join(&broker, "bytes");
     let mut assigned = member.assigned(1).await;

@@ -57,6 +57,7 @@ async fn chooses_the_partition_that_javas_producer_chooses() {
             key: Some(Bytes::from_static(key.as_bytes())),
             value: None,
             headers: Vec::new(),
+            timestamp_ms: None,
         };
         let expected = i32::try_from((hash & 0x7fff_ffff) % 10).unwrap();
         assert_eq!(producer.send(message).await.map(|(partition, _)| partition), Ok(expected), "{key}");

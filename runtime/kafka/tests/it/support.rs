@@ -22,7 +22,14 @@ pub(crate) fn cluster(topic: &str, partitions: i32) -> Broker {
 
 pub(crate) fn outgoing(topic: &str, partition: i32, value: &str) -> Outgoing {
     let value = Some(Bytes::copy_from_slice(value.as_bytes()));
-    Outgoing { topic: topic.into(), partition: Some(partition), key: None, value, headers: Vec::new() }
+    Outgoing {
+        topic: topic.into(),
+        partition: Some(partition),
+        key: None,
+        value,
+        headers: Vec::new(),
+        timestamp_ms: None,
+    }
 }
 
 /// Writes `count` values `0`, `1`, … into a partition.

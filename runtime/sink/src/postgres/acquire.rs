@@ -1,39 +1,18 @@
 //! Acquiring a partition: the row is locked, the table of positions decides, and the owner epoch goes up by one. It waits
 //! for a transaction of an earlier owner that is still running, and fences every later one.
 
-use std::sync::Arc;
-
-use bytes::Bytes;
 use deadpool_postgres::Object;
-use forebay_core::lane::position::{GroupOffset, LedgerRow, Question, Resolution, resolve};
+use forebay_core::lane::position::{LedgerRow, Question, Resolution, resolve};
 use forebay_core::lane::{Acquired, Resend};
-use forebay_core::outbox;
-use forebay_core::verdict::{Cause, Reason, Verdict};
+use forebay_core::verdict::Verdict;
 use tokio_postgres::Error;
-use tracing::{info, warn};
+use tracing::warn;
 
-use crate::postgres::LaneKey;
-use crate::postgres::connection::{Postgres, named};
+use crate::ledger::{AcquireRequest, LaneKey};
+use crate::named::named;
+use crate::position;
+use crate::postgres::connection::Postgres;
 use crate::postgres::verdict::of_error;
-
-/// Who wants which partition, and what is known of it besides the ledger.
-#[derive(Debug, Clone)]
-pub struct AcquireRequest {
-    /// The partition.
-    pub key: LaneKey,
-    /// Who asks, for people: host, process, start.
-    pub owner: String,
-    /// What the rows are checked against.
-    pub question: Question,
-    /// The group's offset, if it has one.
-    pub group_offset: Option<GroupOffset>,
-    /// Where `start` leads.
-    pub start_offset: i64,
-    /// How many partitions the topic has now.
-    pub partitions: i32,
-    /// The digest of the plugin in force.
-    pub plugin_digest: String,
-}
 
 const SELECT: &str = "select next_offset, owner_epoch, cluster_id, topic_id, binding from forebay.ledger \
     where source = $1 and consumer_group = $2 and topic = $3 and partition = $4 for update";
@@ -116,31 +95,15 @@ impl Postgres {
 
     /// Where a partition without a row starts; what is resolved is written before anything is read.
     async fn fresh(&self, client: &Object, request: &AcquireRequest, resolution: &Resolution) -> Result<i64, Verdict> {
-        let LaneKey { source, group, topic, partition } = &request.key;
-        let place = &request.question.partition;
-        if let Resolution::Adopt(offset) = resolution {
-            info!(partition = %place, offset, "the group's offset is taken over from another consumer");
-            return Ok(*offset);
+        let LaneKey { source, group, topic, partition: _ } = &request.key;
+        if let Resolution::Adopt(_) = resolution {
+            return Ok(position::start(request, resolution, 0));
         }
         let seen = client.query_one(SEEN, &[source, group, topic]).await;
-        let seen: i32 = seen.map_err(|error| of_error(&error))?.get(0);
-        let (start, why) = match *partition < seen {
-            true => (request.start_offset, "as `start` says"),
-            false => (request.question.log.0, "at its beginning: it was added to the topic later"),
-        };
-        info!(partition = %place, offset = start, "a partition without a position starts {why}");
-        Ok(start)
+        Ok(position::start(request, resolution, seen.map_err(|error| of_error(&error))?.get(0)))
     }
 }
 
 fn resend(row: &tokio_postgres::Row) -> Result<Resend, Verdict> {
-    let (from, next) = (row.get(0), row.get(1));
-    let payload = Bytes::copy_from_slice(row.get::<_, &[u8]>(2));
-    match outbox::decode(&payload) {
-        Ok(messages) => Ok(Resend { from, next, messages: Arc::new(messages) }),
-        Err(damaged) => {
-            let message = format!("the row {next} of forebay.outbox can not be read: {damaged}; mend or remove it");
-            Err(Verdict::Misconfigured(Cause::new(Reason::Schema, message)))
-        }
-    }
+    position::resend("forebay.outbox", (row.get(0), row.get(1)), row.get(2))
 }

@@ -41,16 +41,15 @@ pub(super) type Array<'a> = Box<dyn ToSql + Send + Sync + 'a>;
 /// Returns for each column of the statement how it travels, and its values.
 pub(super) fn arrays<'a>(statement: &Statement<'a>, table: &TableTarget) -> (Vec<Wire>, Vec<Array<'a>>) {
     let bound = statement.columns.iter().enumerate().map(|(index, column)| {
-        let values: Vec<&'a Value> = statement.rows.iter().filter_map(|row| row.get(index).copied()).collect();
         let kind = table.facts(*column).map_or(ColumnKind::Other, |facts| facts.kind);
-        let wire = wire(kind, &values);
-        (wire, array(wire, &values))
+        let wire = wire(kind, statement.column(index));
+        (wire, array(wire, statement.column(index)))
     });
     bound.unzip()
 }
 
-fn wire(kind: ColumnKind, values: &[&Value]) -> Wire {
-    let all = |fits: fn(&Value) -> bool| values.iter().all(|value| **value == Value::Null || fits(value));
+fn wire<'a>(kind: ColumnKind, values: impl Iterator<Item = &'a Value> + Clone) -> Wire {
+    let all = |fits: fn(&Value) -> bool| values.clone().all(|value| *value == Value::Null || fits(value));
     match kind {
         ColumnKind::Int2 | ColumnKind::Int4 | ColumnKind::Int8 | ColumnKind::Numeric(_)
             if all(|value| matches!(value, Value::Integer(_))) =>
@@ -71,7 +70,7 @@ fn wire(kind: ColumnKind, values: &[&Value]) -> Wire {
     }
 }
 
-fn array<'a>(wire: Wire, values: &[&'a Value]) -> Array<'a> {
+fn array<'a>(wire: Wire, values: impl Iterator<Item = &'a Value>) -> Array<'a> {
     match wire {
         Wire::Int8 => Box::new(collect(values, |value| match value {
             Value::Integer(number) => Some(*number),
@@ -99,8 +98,8 @@ fn array<'a>(wire: Wire, values: &[&'a Value]) -> Array<'a> {
     }
 }
 
-fn collect<'a, T>(values: &[&'a Value], of: impl Fn(&'a Value) -> Option<T>) -> Vec<Option<T>> {
-    values.iter().map(|value| of(value)).collect()
+fn collect<'a, T>(values: impl Iterator<Item = &'a Value>, of: impl Fn(&'a Value) -> Option<T>) -> Vec<Option<T>> {
+    values.map(of).collect()
 }
 
 /// A value in its type's input syntax.

@@ -5,17 +5,10 @@ use forebay_core::plan::target::{ColumnFacts, ColumnKind, TableFacts};
 use forebay_core::verdict::{Cause, Reason, Verdict};
 use tokio_postgres::Row;
 
-use crate::postgres::connection::{Postgres, named};
+use crate::named::named;
+use crate::postgres::connection::Postgres;
 use crate::postgres::verdict::of_error;
-
-/// A table, and what stands in the way of writing to it.
-#[derive(Debug, Clone)]
-pub struct TableReport {
-    /// What rows are checked and planned against.
-    pub facts: TableFacts,
-    /// Sentences, each with what to do: the key without a constraint, rights that are missing.
-    pub faults: Vec<Cause>,
-}
+use crate::table::TableReport;
 
 const TABLE: &str = "\
 select c.oid, c.relkind::text,

@@ -7,6 +7,7 @@ use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, Recycli
 use forebay_core::manifest::settings::{Sink, Timeouts};
 use forebay_core::verdict::{Cause, Reason, Verdict};
 
+use crate::named::named;
 use crate::postgres::tls;
 use crate::postgres::url::{self, InvalidUrl};
 use crate::postgres::verdict::{chain, of_error};
@@ -146,16 +147,5 @@ impl Postgres {
             other => chain(other),
         };
         Verdict::Unavailable(Cause::new(Reason::Database, format!("sink `{}`: {message}", self.name)))
-    }
-}
-
-/// Puts the sink's name before what its server says.
-pub(super) fn named(sink: &str, verdict: Verdict) -> Verdict {
-    let name = |cause: Cause| Cause { message: format!("sink `{sink}`: {}", cause.message), ..cause };
-    match verdict {
-        Verdict::Unavailable(cause) => Verdict::Unavailable(name(cause)),
-        Verdict::Misconfigured(cause) => Verdict::Misconfigured(name(cause)),
-        Verdict::Unknown(what) => Verdict::Unavailable(Cause::new(Reason::Database, format!("sink `{sink}`: {what}"))),
-        other => other,
     }
 }

@@ -3,7 +3,8 @@
 use deadpool_postgres::Object;
 use forebay_core::verdict::{Cause, Reason, Verdict};
 
-use crate::postgres::connection::{Postgres, named};
+use crate::named::named;
+use crate::postgres::connection::Postgres;
 use crate::postgres::verdict::of_error;
 
 /// The version of [`DDL`] in `forebay.meta`.

@@ -6,28 +6,29 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use deadpool_postgres::Object;
-use forebay_core::dead_letter::Origin;
 use forebay_core::fault::{Class, Fault};
-use forebay_core::lane::{Fate, Judge, Judgement, Write, Written, fate};
-use forebay_core::manifest::settings::{Missing, Retry};
-use forebay_core::outbox::{self, Outgoing};
+use forebay_core::lane::{Fate, Judgement, Write, fate};
+use forebay_core::manifest::settings::Missing;
+use forebay_core::outbox;
 use forebay_core::outcome::{Effect, Handled};
-use forebay_core::plan::check::{Op, row_of};
+use forebay_core::plan::check::Op;
 use forebay_core::plan::statement::{Statement, plan};
-use forebay_core::plan::target::{TableFacts, Targets};
-use forebay_core::record::Record;
+use forebay_core::plan::target::TableFacts;
 use forebay_core::verdict::Verdict;
 use jiff::Timestamp;
 use postgres_types::ToSql;
 use tokio_postgres::{Error, Statement as Prepared};
 use tracing::warn;
 
+use crate::committed::{Committed, WriteContext, count, outgoing, unrefused};
 use crate::failpoint;
+use crate::ledger::LaneKey;
+use crate::named::named;
 use crate::postgres::bind::{self, Array};
-use crate::postgres::connection::{Postgres, named};
+use crate::postgres::connection::Postgres;
 use crate::postgres::flush::{self, Request};
+use crate::postgres::sql;
 use crate::postgres::verdict::{of_error, of_row};
-use crate::postgres::{LaneKey, sql};
 
 /// SQLSTATE of a division by zero: how this adapter's own statements say no.
 const DIVISION_BY_ZERO: &str = "22012";
@@ -46,42 +47,6 @@ const KEPT: &str = "insert into forebay.outbox \
 
 const SETTLED: &str = "delete from forebay.outbox where source = $1 and consumer_group = $2 and topic = $3 \
     and partition = $4 and next_offset = any($5) and state = 'pending'";
-
-/// What all writes of a lane have in common.
-#[derive(Debug, Clone)]
-pub struct WriteContext {
-    /// The partition.
-    pub key: LaneKey,
-    /// What effects are planned against.
-    pub targets: Arc<Targets>,
-    /// What letters and publishes say of their origin.
-    pub origin: Arc<Origin>,
-    /// For what may heal by waiting.
-    pub retry: Retry,
-}
-
-/// A transaction's result.
-#[derive(Debug, Clone)]
-pub struct Committed {
-    /// For the lane.
-    pub written: Written,
-    /// What the database refused, by the record's index.
-    pub refused: BTreeMap<usize, Fault>,
-    /// Rows by target and operation.
-    pub rows: BTreeMap<(usize, Op), usize>,
-}
-
-impl Committed {
-    /// What a binding without a sink commits: nothing but what is to be sent.
-    pub fn without_sink(context: &WriteContext, write: &Write, now: Timestamp) -> Self {
-        let mut judge = Judge::new(write, &context.retry);
-        while judge.next() < write.records.len() && judge.push(None).is_continue() {}
-        let Judgement { done, position, run, stop } = judge.finish();
-        let outgoing = outgoing(context, write, now, done, &BTreeMap::new());
-        let written = Written { done, position, outgoing: Arc::new(outgoing), run, stop };
-        Self { written, refused: BTreeMap::new(), rows: BTreeMap::new() }
-    }
-}
 
 impl Postgres {
     /// Writes a batch: all of it, or up to where it must stop.
@@ -147,9 +112,7 @@ struct Ending {
 
 impl<'a> Transaction<'a> {
     async fn run(&self) -> Result<Committed, Verdict> {
-        let mut judge = Judge::new(self.write, &self.context.retry);
-        while judge.next() < self.write.records.len() && judge.push(None).is_continue() {}
-        let judgement = judge.finish();
+        let judgement = unrefused(self.context, self.write);
         let bound = self.bind(self.write.from..judgement.done).await?;
         let ending = Ending { judgement, refused: BTreeMap::new(), is_begun: false };
         match self.end(ending, bound).await {
@@ -166,9 +129,10 @@ impl<'a> Transaction<'a> {
 
     /// The end of the transaction in one flush: BEGIN where it has not begun, rows, outbox, position, COMMIT.
     async fn end(&self, ending: Ending, bound: Vec<Bound<'_>>) -> Result<Committed, Verdict> {
-        let Ending { judgement: Judgement { done, position, run, stop }, refused, is_begun } = ending;
+        let Ending { judgement, refused, is_begun } = ending;
+        let (done, position) = (judgement.done, judgement.position);
         let Write { expected, epoch, leader_epoch, settled, .. } = self.write;
-        let rows = self.count(done, &refused);
+        let rows = count(self.context, self.write, done, &refused);
         let outgoing = outgoing(self.context, self.write, self.now, done, &refused);
         let payload = outbox::encode(&outgoing);
         let kept: Vec<(i64, Vec<u8>)> =
@@ -213,7 +177,7 @@ impl<'a> Transaction<'a> {
             Err((_, error)) => return Err(of_error(&error)),
         }
         failpoint::pass("after-commit");
-        Ok(Committed { written: Written { done, position, outgoing: Arc::new(outgoing), run, stop }, refused, rows })
+        Ok(Committed::new(judgement, outgoing, refused, rows))
     }
 
     /// Plans the effects of a range of records, prepares the statements and binds their values.
@@ -242,7 +206,7 @@ impl<'a> Transaction<'a> {
             let (wires, arrays) = bind::arrays(&statement, table);
             let prepared = self.prepare(&sql::text(&statement, table, &wires)).await?;
             let has_count = statement.op == Op::Update && table.settings.missing == Missing::Reject;
-            let count = i64::try_from(statement.rows.len()).unwrap_or(i64::MAX);
+            let count = i64::try_from(statement.len()).unwrap_or(i64::MAX);
             let facts = table.facts.clone();
             bound.push(Bound { op: statement.op, facts, prepared, arrays, count, has_count });
         }
@@ -282,43 +246,6 @@ impl<'a> Transaction<'a> {
         let tables = (0..targets.len()).filter_map(|index| targets.table(index));
         tables.flat_map(|table| table.facts.deferred.iter().map(String::as_str))
     }
-
-    fn count(&self, done: usize, refused: &BTreeMap<usize, Fault>) -> BTreeMap<(usize, Op), usize> {
-        let mut rows = BTreeMap::new();
-        for (_, _, fate) in fates(self.write, done, refused) {
-            let Fate::Applied(effects) = fate else { continue };
-            for (op, row) in effects.iter().filter_map(row_of) {
-                if let Some(target) = self.context.targets.index(&row.target) {
-                    *rows.entry((target, op)).or_default() += 1;
-                }
-            }
-        }
-        rows
-    }
-}
-
-fn fates<'a>(
-    write: &'a Write,
-    done: usize,
-    refused: &'a BTreeMap<usize, Fault>,
-) -> impl Iterator<Item = (&'a Record, &'a Handled, Fate<'a>)> {
-    let both = write.records.iter().zip(write.handled.iter()).enumerate().take(done).skip(write.from);
-    both.map(|(index, (record, handled))| (record, handled, fate(handled, refused.get(&index))))
-}
-
-fn outgoing(
-    context: &WriteContext,
-    write: &Write,
-    now: Timestamp,
-    done: usize,
-    refused: &BTreeMap<usize, Fault>,
-) -> Vec<Outgoing> {
-    let WriteContext { origin, targets, .. } = context;
-    let mut outgoing = Vec::new();
-    for (record, handled, fate) in fates(write, done, refused) {
-        origin.outgoing((record, handled), &fate, targets, now, &mut outgoing);
-    }
-    outgoing
 }
 
 /// Whose fault the failure of a statement over rows is.

@@ -27,8 +27,12 @@ pub struct Misfit {
 /// The code and the words for a dead letter.
 pub fn fit(value: &Value, column: &ColumnFacts) -> Result<(), Misfit> {
     match value {
+        Value::Text(text) if text.contains('\0') => {
+            misfit("nul-byte", "text with a NUL byte, which databases do not store".to_owned())
+        }
         Value::Null if column.is_nullable => Ok(()),
         Value::Null => misfit("null", "null where none may be".to_owned()),
+        value if let ColumnKind::Sqlite(storage) = column.kind => storage.fit(value, &column.type_name),
         Value::Boolean(_) => only(column, matches!(column.kind, ColumnKind::Boolean), "boolean"),
         Value::Integer(number) => integer(*number, column),
         Value::Float(number) => float(*number, column),
@@ -41,6 +45,7 @@ pub fn fit(value: &Value, column: &ColumnFacts) -> Result<(), Misfit> {
 /// Says whether the database could not refuse this value that fits: then a row that holds it may be merged away.
 pub fn is_proven(value: &Value, column: &ColumnFacts) -> bool {
     match value {
+        value if let ColumnKind::Sqlite(storage) = column.kind => storage.is_proven(value),
         Value::Text(text) => match column.kind {
             ColumnKind::Text(_) => true,
             ColumnKind::Uuid => is_uuid(text),
@@ -106,9 +111,6 @@ fn float(number: f64, column: &ColumnFacts) -> Result<(), Misfit> {
 }
 
 fn fits_text(text: &str, column: &ColumnFacts) -> Result<(), Misfit> {
-    if text.contains('\0') {
-        return misfit("nul-byte", "text with a NUL byte, which PostgreSQL can not store".to_owned());
-    }
     match column.kind {
         ColumnKind::Text(Some(most)) if over_length(text, most) => {
             misfit("length", format!("text of more than {most} characters"))
@@ -140,7 +142,7 @@ fn wrong_type(column: &ColumnFacts, given: &str) -> Result<(), Misfit> {
     misfit("type", format!("{given} for a column of type {}", column.type_name))
 }
 
-fn misfit(code: &'static str, what: String) -> Result<(), Misfit> {
+pub(super) fn misfit(code: &'static str, what: String) -> Result<(), Misfit> {
     Err(Misfit { code, what })
 }
 

@@ -11,14 +11,21 @@
 //! Between tables the manifest's order of targets rules, as the documentation says: a child may come before its parent
 //! in the log and after it in the batch.
 
-use std::collections::HashMap;
+mod pair;
+mod shapes;
 
-use crate::manifest::settings::{Fold, OnConflict};
+use std::hash::BuildHasher as _;
+use std::ops::Range;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use crate::manifest::settings::Fold;
 use crate::outcome::{Effect, Row, Value};
 use crate::plan::check::{Op, row_of};
-use crate::plan::fit;
 use crate::plan::key;
 use crate::plan::target::{TableTarget, Targets};
+use pair::{Cell, Pair, pair};
+use shapes::Shapes;
 
 /// One bulk statement: rows of one target, one operation, and one set of columns.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,14 +36,44 @@ pub struct Statement<'a> {
     pub op: Op,
     /// Indices of the columns, ascending.
     pub columns: Vec<usize>,
-    /// The rows; each has a value for each of the columns.
-    pub rows: Vec<Vec<&'a Value>>,
+    /// A value for each of the columns, row after row.
+    values: Vec<&'a Value>,
+}
+
+impl<'a> Statement<'a> {
+    /// Returns how many rows there are.
+    pub fn len(&self) -> usize {
+        self.values.len().checked_div(self.columns.len()).unwrap_or_default()
+    }
+
+    /// Returns whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Returns the values of the row at `index`, in the order of the columns.
+    pub fn row(&self, index: usize) -> &[&'a Value] {
+        let width = self.columns.len();
+        self.values.get(index * width..(index + 1) * width).unwrap_or_default()
+    }
+
+    /// Returns the values of the column at `position` among the statement's, row after row.
+    pub fn column(&self, position: usize) -> impl Iterator<Item = &'a Value> + Clone + '_ {
+        self.values.iter().copied().skip(position).step_by(self.columns.len().max(1))
+    }
 }
 
 /// Plans effects that passed [`crate::plan::check`].
 pub fn plan<'a>(effects: impl Iterator<Item = &'a Effect>, targets: &Targets) -> Vec<Statement<'a>> {
-    let mut planner =
-        Planner { tables: vec![Levels::default(); targets.len()], rows: Vec::new(), barrier: Barrier::default() };
+    let mut planner = Planner {
+        tables: (0..targets.len()).map(|_| Levels::default()).collect(),
+        rows: Vec::with_capacity(effects.size_hint().0),
+        cells: Vec::new(),
+        keys: Vec::new(),
+        shapes: Shapes::default(),
+        hasher: DefaultHashBuilder::default(),
+        barrier: Barrier::default(),
+    };
     for effect in effects {
         let Some((op, row)) = row_of(effect) else { continue };
         let Some(index) = targets.index(&row.target) else { continue };
@@ -46,106 +83,108 @@ pub fn plan<'a>(effects: impl Iterator<Item = &'a Effect>, targets: &Targets) ->
     planner.finish(targets)
 }
 
+/// All rows of a plan. Their cells and keys stand in one place each: a row of its own allocations would cost more than
+/// everything else that is done with it.
 struct Planner<'a> {
     tables: Vec<Levels>,
-    rows: Vec<Placed<'a>>,
+    rows: Vec<Placed>,
+    cells: Vec<Cell<'a>>,
+    keys: Vec<u8>,
+    shapes: Shapes,
+    hasher: DefaultHashBuilder,
     barrier: Barrier,
 }
 
 /// What is known of one table's rows so far.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct Levels {
-    /// The last row of each key.
-    keys: HashMap<Vec<u8>, usize>,
+    /// The last row of each key, by its index.
+    keys: HashTable<u32>,
     /// The next row's least level.
-    floor: usize,
+    floor: u32,
     /// One above the highest level in use.
-    above: usize,
+    above: u32,
     /// Operation and columns of the last row, where order is kept.
-    last: Option<(Op, Vec<usize>)>,
+    last: Option<(Op, u32)>,
 }
 
 /// Strict tables and deletes: nothing moves across one.
 #[derive(Debug, Clone, Copy, Default)]
 struct Barrier {
     /// Least level of the next strict row that is no delete.
-    rows: usize,
+    rows: u32,
     /// Least level of the next strict delete.
-    deletes: usize,
+    deletes: u32,
 }
 
-#[derive(Debug)]
-struct Placed<'a> {
-    target: usize,
-    level: usize,
+#[derive(Debug, Clone)]
+struct Placed {
+    target: u32,
+    level: u32,
     op: Op,
+    /// Number of its columns.
+    shape: u32,
     /// Column and value, by column.
-    cells: Vec<(usize, &'a Value)>,
-    /// For sorting; empty where order is kept or there is no key.
-    key: Vec<u8>,
-}
-
-/// What becomes of a row whose key has been seen.
-enum Pair<'a> {
-    /// The earlier row becomes this.
-    Merge(Vec<(usize, &'a Value)>),
-    /// Both, in any order.
-    Commute,
-    /// Both, in order.
-    Follow,
+    cells: Range<u32>,
+    /// For finding it again.
+    key: Range<u32>,
+    /// Whether it is sorted by its key; no where order is kept or there is no key.
+    is_sorted: bool,
 }
 
 impl<'a> Planner<'a> {
     fn place(&mut self, target: usize, table: &TableTarget, op: Op, row: &'a Row) {
-        let mut cells: Vec<(usize, &Value)> =
-            row.columns.iter().filter_map(|column| Some((table.column(&column.name)?, &column.value))).collect();
-        cells.sort_unstable_by_key(|(column, _)| *column);
+        let start = length(&self.cells);
+        let cells = row.columns.iter();
+        self.cells.extend(cells.filter_map(|column| Some((short(table.column(&column.name)?), &column.value))));
+        let own = self.cells.get_mut(start as usize..).unwrap_or_default();
+        if !own.is_sorted_by_key(|(column, _)| *column) {
+            own.sort_unstable_by_key(|(column, _)| *column);
+        }
+        let cells = start..length(&self.cells);
+        let shape = self.shape(&cells);
         // An insert without its whole key (the database makes it) meets no other row of the batch.
-        let key = row_key(table, &cells);
-        let has_key = |column: &usize| cells.iter().any(|(index, _)| index == column);
+        let key = self.key(table, &cells);
+        let has_key = |column: &usize| slice(&self.cells, &cells).iter().any(|(index, _)| *index as usize == *column);
         let has_whole_key = !table.key.is_empty() && table.key.iter().all(has_key);
         let keeps_order = table.facts.is_strict || (key.is_none() && (op != Op::Insert || has_whole_key));
-        let placed = Placed { target, level: 0, op, cells, key: key.unwrap_or_default() };
+        let key = key.unwrap_or_default();
+        let placed = Placed { target: short(target), level: 0, op, shape, cells, is_sorted: !key.is_empty(), key };
         if keeps_order { self.place_in_order(table, placed) } else { self.place_freely(table, placed) }
     }
 
-    fn place_freely(&mut self, table: &TableTarget, mut placed: Placed<'a>) {
-        let Some(levels) = self.tables.get_mut(placed.target) else { return };
+    fn place_freely(&mut self, table: &TableTarget, mut placed: Placed) {
+        let before = self.last_of_key(&placed);
+        let Some(levels) = self.tables.get_mut(placed.target as usize) else { return };
         if levels.last.take().is_some() {
             // The rows before kept their order and may be of this key.
             levels.floor = levels.above;
         }
         placed.level = levels.floor;
-        let before = levels.keys.get(&placed.key).copied().filter(|_| !placed.key.is_empty());
-        let before = before.and_then(|index| self.rows.get_mut(index));
-        if let Some(before) = before.filter(|before| before.level >= levels.floor) {
-            match pair(table, before, &placed) {
-                Pair::Merge(cells) => return before.cells = cells,
-                Pair::Commute => placed.level = before.level,
-                Pair::Follow => placed.level = before.level + 1,
+        if let Some((index, level)) = before.filter(|(_, level)| *level >= levels.floor) {
+            match self.pair(table, index, &placed) {
+                Pair::Merge(cells) => return self.merge(index, cells),
+                Pair::Commute => placed.level = level,
+                Pair::Follow => placed.level = level + 1,
             }
         }
-        if !placed.key.is_empty() {
-            levels.keys.insert(placed.key.clone(), self.rows.len());
-        }
-        levels.above = levels.above.max(placed.level + 1);
-        self.rows.push(placed);
+        self.push(placed);
     }
 
-    fn place_in_order(&mut self, table: &TableTarget, mut placed: Placed<'a>) {
-        let Some(levels) = self.tables.get_mut(placed.target) else { return };
-        let shape: Vec<usize> = placed.cells.iter().map(|(column, _)| *column).collect();
-        let is_run = levels.last.as_ref().is_some_and(|(op, columns)| *op == placed.op && *columns == shape);
-        let before = levels.keys.get(&placed.key).copied().filter(|_| !placed.key.is_empty());
-        let before = before.and_then(|index| self.rows.get_mut(index)).filter(|before| before.level >= levels.floor);
+    fn place_in_order(&mut self, table: &TableTarget, mut placed: Placed) {
+        let before = self.last_of_key(&placed);
+        let Some(levels) = self.tables.get_mut(placed.target as usize) else { return };
+        let is_run = levels.last == Some((placed.op, placed.shape));
+        let before = before.filter(|(_, level)| *level >= levels.floor);
         let mut is_again = before.is_some();
-        if let (true, Some(before), Fold::Always) = (is_run, before, table.settings.fold) {
-            match pair(table, before, &placed) {
-                Pair::Merge(cells) => return before.cells = cells,
+        if let (true, Some((index, _)), Fold::Always) = (is_run, before, table.settings.fold) {
+            match self.pair(table, index, &placed) {
+                Pair::Merge(cells) => return self.merge(index, cells),
                 Pair::Commute => is_again = false,
                 Pair::Follow => {}
             }
         }
+        let Some(levels) = self.tables.get_mut(placed.target as usize) else { return };
         // A key that can not be compared may be there already: an update would then lose one of the two silently.
         let is_alone = placed.key.is_empty() && placed.op == Op::Update;
         if !is_run || is_again || is_alone {
@@ -156,50 +195,118 @@ impl<'a> Planner<'a> {
             self.barrier.passed(placed.op, levels.floor);
         }
         placed.level = levels.floor;
+        levels.last = Some((placed.op, placed.shape));
+        placed.is_sorted = false;
+        self.push(placed);
+    }
+
+    /// Adds a row, and makes it the last of its key.
+    fn push(&mut self, placed: Placed) {
+        let index = length(&self.rows);
+        let Some(levels) = self.tables.get_mut(placed.target as usize) else { return };
         levels.above = levels.above.max(placed.level + 1);
-        levels.last = Some((placed.op, shape));
         if !placed.key.is_empty() {
-            levels.keys.insert(placed.key.clone(), self.rows.len());
-            placed.key = Vec::new();
+            let (rows, keys, hasher) = (&self.rows, &self.keys, &self.hasher);
+            let key = slice(keys, &placed.key);
+            let key_of = |index: &u32| rows.get(*index as usize).map(|row| slice(keys, &row.key)).unwrap_or_default();
+            let is_same = |index: &u32| key_of(index) == key;
+            match levels.keys.find_mut(hasher.hash_one(key), is_same) {
+                Some(last) => *last = index,
+                None => {
+                    levels.keys.insert_unique(hasher.hash_one(key), index, |index| hasher.hash_one(key_of(index)));
+                }
+            }
         }
         self.rows.push(placed);
     }
 
-    fn finish(mut self, targets: &Targets) -> Vec<Statement<'a>> {
-        let rank = |row: &Placed<'_>| match row.op {
-            Op::Delete => 2 * targets.len() - row.target,
+    /// Returns index and level of the last row of a row's key.
+    fn last_of_key(&self, placed: &Placed) -> Option<(u32, u32)> {
+        let key = slice(&self.keys, &placed.key);
+        if key.is_empty() {
+            return None;
+        }
+        let levels = self.tables.get(placed.target as usize)?;
+        let row = |index: &u32| self.rows.get(*index as usize);
+        let is_same = |index: &u32| row(index).is_some_and(|row| slice(&self.keys, &row.key) == key);
+        let index = *levels.keys.find(self.hasher.hash_one(key), is_same)?;
+        Some((index, row(&index)?.level))
+    }
+
+    fn pair(&self, table: &TableTarget, before: u32, placed: &Placed) -> Pair<'a> {
+        let Some(before) = self.rows.get(before as usize) else { return Pair::Follow };
+        let cells = |row: &Placed| (row.op, slice(&self.cells, &row.cells));
+        pair(table, cells(before), cells(placed))
+    }
+
+    fn merge(&mut self, index: u32, cells: Vec<Cell<'a>>) {
+        let start = length(&self.cells);
+        self.cells.extend(cells);
+        let cells = start..length(&self.cells);
+        let shape = self.shape(&cells);
+        if let Some(row) = self.rows.get_mut(index as usize) {
+            (row.cells, row.shape) = (cells, shape);
+        }
+    }
+
+    fn shape(&mut self, cells: &Range<u32>) -> u32 {
+        self.shapes.number(slice(&self.cells, cells).iter().map(|(column, _)| *column))
+    }
+
+    /// Puts the key in canonical form at the end of all keys, `None` if it can not be compared here.
+    fn key(&mut self, table: &TableTarget, cells: &Range<u32>) -> Option<Range<u32>> {
+        let start = length(&self.keys);
+        let cells = slice(&self.cells, cells);
+        for column in &table.key {
+            let found = cells.iter().find(|(index, _)| *index as usize == *column);
+            let put = found.and_then(|(_, value)| key::append(&mut self.keys, value, table.facts(*column)?));
+            if put.is_none() {
+                self.keys.truncate(start as usize);
+                return None;
+            }
+        }
+        (!table.key.is_empty()).then(|| start..length(&self.keys))
+    }
+
+    fn finish(self, targets: &Targets) -> Vec<Statement<'a>> {
+        let count = short(targets.len());
+        let rank = |row: &Placed| match row.op {
+            Op::Delete => 2 * count - row.target,
             _ => row.target,
         };
-        // Stable: rows that keep their order have equal keys here and stay as they came.
-        self.rows.sort_by(|a, b| (a.level, rank(a), a.op).cmp(&(b.level, rank(b), b.op)).then_with(|| by_shape(a, b)));
+        // Rows that keep their order stay as they came; the others stand sorted by key, which is the order of locks.
+        let sorted_by = |row: &Placed| if row.is_sorted { slice(&self.keys, &row.key) } else { &[] };
+        let mut order: Vec<_> = (0..)
+            .zip(&self.rows)
+            .map(|(index, row)| ((row.level, rank(row), row.op, row.shape), prefix(sorted_by(row)), index))
+            .collect();
+        order.sort_unstable_by(|a: &(_, u128, u32), b| {
+            let rest = |index: u32| self.rows.get(index as usize).and_then(|row| sorted_by(row).get(PREFIX..));
+            (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| rest(a.2).cmp(&rest(b.2))).then(a.2.cmp(&b.2))
+        });
         let mut statements: Vec<Statement<'a>> = Vec::new();
-        let mut level = usize::MAX;
-        for row in self.rows.into_iter() {
-            let columns: Vec<usize> = row.cells.iter().map(|(column, _)| *column).collect();
-            let values: Vec<&Value> = row.cells.iter().map(|(_, value)| *value).collect();
-            match statements.last_mut() {
-                Some(last)
-                    if level == row.level
-                        && last.target == row.target
-                        && last.op == row.op
-                        && last.columns == columns =>
-                {
-                    last.rows.push(values);
-                }
-                _ => statements.push(Statement { target: row.target, op: row.op, columns, rows: vec![values] }),
+        let mut last = None;
+        for (group, _, index) in order {
+            let Some(row) = self.rows.get(index as usize) else { continue };
+            if last.replace(group) != Some(group) {
+                let columns = self.shapes.columns(row.shape).iter().map(|column| *column as usize).collect();
+                let (target, op) = (row.target as usize, row.op);
+                statements.push(Statement { target, op, columns, values: Vec::new() });
             }
-            level = row.level;
+            if let Some(statement) = statements.last_mut() {
+                statement.values.extend(slice(&self.cells, &row.cells).iter().map(|(_, value)| *value));
+            }
         }
         statements
     }
 }
 
 impl Barrier {
-    fn least(self, op: Op) -> usize {
+    fn least(self, op: Op) -> u32 {
         if op == Op::Delete { self.deletes } else { self.rows }
     }
 
-    fn passed(&mut self, op: Op, level: usize) {
+    fn passed(&mut self, op: Op, level: u32) {
         match op {
             Op::Delete => self.rows = self.rows.max(level + 1),
             _ => self.deletes = self.deletes.max(level),
@@ -207,93 +314,26 @@ impl Barrier {
     }
 }
 
-/// Rows of one shape stand together; within it they are sorted by key, which is the order of locks.
-fn by_shape(a: &Placed<'_>, b: &Placed<'_>) -> std::cmp::Ordering {
-    let columns = |row: &Placed<'_>| row.cells.iter().map(|(column, _)| *column).collect::<Vec<_>>();
-    if a.cells.len() != b.cells.len() || a.cells.iter().zip(&b.cells).any(|(a, b)| a.0 != b.0) {
-        return columns(a).cmp(&columns(b));
-    }
-    a.key.cmp(&b.key)
+/// How many bytes of a key are compared as one number: they decide nearly every comparison.
+const PREFIX: usize = size_of::<u128>();
+
+fn prefix(key: &[u8]) -> u128 {
+    let mut bytes = [0; PREFIX];
+    bytes.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
+    u128::from_be_bytes(bytes)
 }
 
-/// Returns the key in canonical form, `None` if it can not be compared here.
-fn row_key(table: &TableTarget, cells: &[(usize, &Value)]) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(16);
-    for column in &table.key {
-        let (_, value) = cells.iter().find(|(index, _)| index == column)?;
-        key::append(&mut bytes, value, table.facts(*column)?)?;
-    }
-    (!table.key.is_empty()).then_some(bytes)
+fn slice<'s, T>(list: &'s [T], range: &Range<u32>) -> &'s [T] {
+    list.get(range.start as usize..range.end as usize).unwrap_or_default()
 }
 
-/// Says what becomes of two rows of one key.
-fn pair<'a>(table: &TableTarget, before: &Placed<'a>, row: &Placed<'a>) -> Pair<'a> {
-    match (before.op, row.op) {
-        (Op::Delete, Op::Delete) => Pair::Merge(before.cells.clone()),
-        (Op::Add, Op::Add) if have_one_sign(table, before, row) => Pair::Commute,
-        (Op::Update, Op::Update) => merged(table, before, row),
-        (Op::Upsert, Op::Upsert) => match &table.settings.on_conflict {
-            OnConflict::Overwrite => merged(table, before, row),
-            OnConflict::Keep if row.cells.iter().all(|cell| is_proven(table, *cell)) => {
-                Pair::Merge(before.cells.clone())
-            }
-            OnConflict::Keep => Pair::Follow,
-            OnConflict::Newest(_) => newest(table, before, row),
-        },
-        _ => Pair::Follow,
-    }
+/// A batch's bytes are bounded far below 4 GiB, and its rows with them.
+fn length<T>(list: &[T]) -> u32 {
+    short(list.len())
 }
 
-/// Whether no sum on the way is further out than the one at the end: then an overflow shows in the sum of all as well.
-fn have_one_sign(table: &TableTarget, before: &Placed<'_>, row: &Placed<'_>) -> bool {
-    let sign = |(_, value): &(usize, &Value)| match value {
-        Value::Integer(number) => Some(*number < 0),
-        Value::Float(number) => Some(*number < 0.0),
-        Value::Text(text) => Some(text.starts_with('-')),
-        _ => None,
-    };
-    let summands = before.cells.iter().chain(&row.cells).filter(|(column, _)| !table.key.contains(column));
-    let mut signs = summands.filter_map(sign);
-    let first = signs.next();
-    signs.all(|sign| Some(sign) == first)
-}
-
-/// The later row's columns over the earlier row's.
-fn merged<'a>(table: &TableTarget, before: &Placed<'a>, row: &Placed<'a>) -> Pair<'a> {
-    let has = |cells: &[(usize, &Value)], column| cells.iter().any(|(index, _)| *index == column);
-    let lost = before.cells.iter().filter(|(column, _)| has(&row.cells, *column));
-    if !lost.into_iter().all(|cell| is_proven(table, *cell)) {
-        return Pair::Follow;
-    }
-    // A later row that names fewer columns must not leave out what the earlier one set.
-    let mut cells = row.cells.clone();
-    cells.extend(before.cells.iter().filter(|(column, _)| !has(&row.cells, *column)));
-    cells.sort_unstable_by_key(|(column, _)| *column);
-    Pair::Merge(cells)
-}
-
-/// As [`merged`], if which of the two is newer can be told here.
-fn newest<'a>(table: &TableTarget, before: &Placed<'a>, row: &Placed<'a>) -> Pair<'a> {
-    let version =
-        |row: &Placed<'a>| row.cells.iter().find(|(column, _)| Some(*column) == table.newest).map(|(_, value)| *value);
-    let is_newer = match (version(before), version(row)) {
-        (Some(Value::Integer(before)), Some(Value::Integer(row))) => row >= before,
-        (Some(Value::TimestampMicros(before)), Some(Value::TimestampMicros(row))) => row >= before,
-        _ => return Pair::Follow,
-    };
-    // The table's row may be newer than the earlier one and older than the later one: the merged row must not bring
-    // columns that only the earlier one set.
-    let covers = before.cells.iter().all(|(column, _)| row.cells.iter().any(|(other, _)| other == column));
-    match is_newer {
-        true if covers => merged(table, before, row),
-        true => Pair::Follow,
-        false if row.cells.iter().all(|cell| is_proven(table, *cell)) => Pair::Merge(before.cells.clone()),
-        false => Pair::Follow,
-    }
-}
-
-fn is_proven(table: &TableTarget, (column, value): (usize, &Value)) -> bool {
-    table.settings.fold == Fold::Always || table.facts(column).is_some_and(|facts| fit::is_proven(value, facts))
+fn short(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

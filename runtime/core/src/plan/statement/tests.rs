@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::manifest::settings;
+use crate::manifest::settings::{self, OnConflict};
 use crate::outcome::Column;
 use crate::plan::interpret::{Cells, Tables};
 use crate::plan::target::{ColumnFacts, ColumnKind, TableFacts, Target, TargetKind};
@@ -81,7 +81,7 @@ fn execute(statements: &[Statement<'_>], targets: &Targets, is_reversed: bool) -
     let mut tables = Tables::default();
     for statement in statements {
         let table = targets.table(statement.target).unwrap();
-        let mut rows = statement.rows.clone();
+        let mut rows: Vec<_> = (0..statement.len()).map(|index| statement.row(index).to_vec()).collect();
         if is_reversed && !table.facts.is_strict {
             rows.reverse();
         }
@@ -132,7 +132,10 @@ fn merges_the_columns_of_one_key_into_one_row() {
     let statements = plan(effects.iter(), &targets);
     assert_eq!(statements.len(), 1);
     assert_eq!(statements[0].columns, [0, 1, 2]);
-    assert_eq!(statements[0].rows, [[&Value::Integer(1), &Value::Integer(3), &Value::Integer(2)]]);
+    assert_eq!(
+        (statements[0].len(), statements[0].row(0)),
+        (1, &[&Value::Integer(1), &Value::Integer(3), &Value::Integer(2)][..])
+    );
 }
 
 #[test]
@@ -147,7 +150,7 @@ fn sorts_the_rows_of_a_free_table_by_key() {
     let effects = [5, -1, 3].map(|key| upsert("overwrite", key, &[("a", 1)]));
     let targets = targets();
     let statements = plan(effects.iter(), &targets);
-    let keys: Vec<&Value> = statements[0].rows.iter().map(|row| row[0]).collect();
+    let keys: Vec<&Value> = statements[0].column(0).collect();
     assert_eq!(keys, [&Value::Integer(-1), &Value::Integer(3), &Value::Integer(5)]);
 }
 

@@ -7,8 +7,8 @@ use crate::manifest::settings::Retry;
 use crate::policy::backoff::Backoff;
 use crate::verdict::{Cause, Reason, Verdict};
 
-/// SQLSTATE of a foreign key's violation: the row it needs may still come.
-const FOREIGN_KEY_VIOLATION: &str = "23503";
+/// A foreign key's violation, in PostgreSQL's words and in SQLite's: the row it needs may still come.
+const FOREIGN_KEY_VIOLATION: [&str; 2] = ["23503", "SQLITE_CONSTRAINT_FOREIGNKEY"];
 
 /// A halted partition tries the same batch again this often.
 pub const PROBE: Duration = Duration::from_secs(30);
@@ -61,7 +61,7 @@ pub fn decide(verdict: &Verdict, attempt: Attempt, retry: &Retry) -> Disposition
 
 /// Only what another record can cure waits.
 pub fn heals_by_waiting(fault: &Fault) -> bool {
-    fault.class == Class::Data && fault.code == FOREIGN_KEY_VIOLATION
+    fault.class == Class::Data && FOREIGN_KEY_VIOLATION.contains(&fault.code.as_str())
 }
 
 fn retry_cause(fault: &Fault) -> Cause {

@@ -37,12 +37,14 @@ fn a_record_that_failed_alone_is_dead_lettered() {
 
 #[test]
 fn a_missing_parent_waits_until_the_attempts_are_used_up() {
-    let fault = fault(Class::Data, "23503");
-    let verdict = Verdict::Record(fault.clone());
-    for number in 1..3 {
-        assert!(matches!(decide(&verdict, attempt(number, true), &retry()), Disposition::Wait(..)));
+    for code in ["23503", "SQLITE_CONSTRAINT_FOREIGNKEY"] {
+        let fault = fault(Class::Data, code);
+        let verdict = Verdict::Record(fault.clone());
+        for number in 1..3 {
+            assert!(matches!(decide(&verdict, attempt(number, true), &retry()), Disposition::Wait(..)));
+        }
+        assert_eq!(decide(&verdict, attempt(3, true), &retry()), Disposition::DeadLetter(fault));
     }
-    assert_eq!(decide(&verdict, attempt(3, true), &retry()), Disposition::DeadLetter(fault));
 }
 
 #[test]

@@ -1,0 +1,141 @@
+//! `forebay plugin`: the arguments, and what is printed.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::json;
+
+use crate::cli::unbuilt::Rest;
+use crate::error::{Error, ErrorKind};
+use crate::project::{self, Built, Made, Name, Profile};
+use crate::telemetry;
+
+/// A handler of your own: from a template to its component.
+#[derive(Debug, clap::Args)]
+pub(super) struct Command {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Makes a project: a handler with its tests, the manifest, tables, samples, and the SDK
+    New {
+        /// What it is called: topic, plugin and table take their names from it
+        name: String,
+        /// The language of the handler
+        #[arg(long, default_value = "rust", value_enum)]
+        lang: Language,
+        /// Its folder, made or empty [default: NAME]
+        #[arg(long)]
+        dir: Option<Utf8PathBuf>,
+    },
+    /// Builds the components that a project's manifest names
+    Build {
+        /// A project's folder, or one plugin's
+        #[arg(default_value = ".")]
+        dir: Utf8PathBuf,
+        /// Optimised, as it is to run (the default)
+        #[arg(long, conflicts_with = "debug")]
+        release: bool,
+        /// As quickly as it compiles
+        #[arg(long)]
+        debug: bool,
+    },
+    /// What a component imports and exports (not built yet)
+    Inspect(Rest),
+    /// Runs a component on samples (not built yet)
+    Test(Rest),
+    /// Measures a component (not built yet)
+    Bench(Rest),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Language {
+    /// Rust
+    Rust,
+    /// JavaScript (not built yet)
+    Js,
+    /// Python (not built yet)
+    Python,
+    /// Go (not built yet)
+    Go,
+    /// C (not built yet)
+    C,
+}
+
+impl Command {
+    /// Makes or builds.
+    ///
+    /// # Errors
+    /// Why there is no project, or no component.
+    pub(super) fn run(self, as_json: bool) -> Result<(), Error> {
+        match self.verb {
+            Verb::New { name, lang, dir } => new(&name, lang, dir, as_json),
+            Verb::Build { dir, release: _, debug } => {
+                let profile = if debug { Profile::Debug } else { Profile::Release };
+                tell_built(&project::build(&dir, profile)?, as_json);
+                Ok(())
+            }
+            Verb::Inspect(rest) => Err(rest.refuse("plugin inspect")),
+            Verb::Test(rest) => Err(rest.refuse("plugin test")),
+            Verb::Bench(rest) => Err(rest.refuse("plugin bench")),
+        }
+    }
+}
+
+fn new(name: &str, lang: Language, dir: Option<Utf8PathBuf>, as_json: bool) -> Result<(), Error> {
+    let lang = match lang {
+        Language::Rust => "rust",
+        Language::Js => "js",
+        Language::Python => "python",
+        Language::Go => "go",
+        Language::C => "c",
+    };
+    if lang != "rust" {
+        let message = format!("`forebay plugin new --lang {lang}` is not built yet; `--lang rust` is");
+        return Err(Error::new(ErrorKind::Usage, message));
+    }
+    let name: Name =
+        name.parse().map_err(|error: project::InvalidName| Error::new(ErrorKind::Usage, error.to_string()))?;
+    let dir = dir.unwrap_or_else(|| Utf8PathBuf::from(name.as_str()));
+    tell_made(&name, &project::new(&name, &dir)?, as_json);
+    Ok(())
+}
+
+fn tell_made(name: &Name, made: &Made, as_json: bool) {
+    let Made { folder, files } = made;
+    let next = [format!("cd {folder} && forebay plugin build"), "forebay dev --once".to_owned()];
+    if as_json {
+        let files: Vec<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
+        let facts = json!({ "name": name.as_str(), "folder": folder.as_str(), "files": files, "next": next });
+        return telemetry::print(&facts.to_string());
+    }
+    let width = files.iter().map(|(path, _)| path.len()).max().unwrap_or_default();
+    let mut lines = vec![format!("made the project `{name}` in `{folder}`:")];
+    lines.extend(files.iter().map(|(path, purpose)| format!("  {path:width$}  {purpose}")));
+    lines.push("next:".to_owned());
+    lines.extend(next.into_iter().map(|command| format!("  {command}")));
+    telemetry::print(&lines.join("\n"));
+}
+
+fn tell_built(built: &[Built], as_json: bool) {
+    if as_json {
+        let components: Vec<_> = built
+            .iter()
+            .map(|built| {
+                let Built { plugin, path, size, digest, is_changed } = built;
+                json!({ "plugin": plugin, "path": path.as_str(), "bytes": size, "digest": digest, "changed": is_changed })
+            })
+            .collect();
+        return telemetry::print(&json!({ "components": components }).to_string());
+    }
+    for Built { plugin: _, path, size, digest, is_changed } in built {
+        let same = if *is_changed { "" } else { " (as it was)" };
+        telemetry::print(&format!("{}  {} KiB  {digest}{same}", shown(path), size.div_ceil(1024)));
+    }
+}
+
+/// Returns a path as one would type it here.
+fn shown(path: &Utf8Path) -> &Utf8Path {
+    let here = std::env::current_dir().ok().and_then(|here| Utf8PathBuf::from_path_buf(here).ok());
+    here.and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path)
+}

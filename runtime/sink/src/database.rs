@@ -1,0 +1,130 @@
+//! A sink's database: whichever kind it is, it answers the same questions.
+
+use forebay_core::lane::{Acquired, Write};
+use forebay_core::manifest::settings::{Sink, SinkKind, Table};
+use forebay_core::verdict::{Cause, Verdict};
+use jiff::Timestamp;
+
+use crate::committed::{Committed, WriteContext};
+use crate::ledger::AcquireRequest;
+use crate::postgres::{self, Postgres};
+use crate::sqlite::{self, Sqlite};
+use crate::table::TableReport;
+
+/// Why a sink can not be used as the manifest describes it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidSink(String);
+
+/// One sink. Clones share it.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// A PostgreSQL server.
+    Postgres(Postgres),
+    /// A SQLite file.
+    Sqlite(Sqlite),
+}
+
+impl Database {
+    /// Returns the sink; opens nothing yet.
+    ///
+    /// # Errors
+    /// Where its settings can not be used.
+    pub fn new(sink: &Sink) -> Result<Self, InvalidSink> {
+        let invalid = |error: postgres::InvalidUrl| InvalidSink(error.to_string());
+        match &sink.kind {
+            SinkKind::Postgres => Postgres::new(sink).map(Self::Postgres).map_err(invalid),
+            SinkKind::Sqlite(path) => Ok(Self::Sqlite(Sqlite::new(&sink.name, path, sink.timeouts.lock))),
+        }
+    }
+
+    /// Returns the sink's name in the manifest.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Postgres(postgres) => postgres.name(),
+            Self::Sqlite(sqlite) => sqlite.name(),
+        }
+    }
+
+    /// Returns what the status calls this kind.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Postgres(_) => "postgres",
+            Self::Sqlite(_) => "sqlite",
+        }
+    }
+
+    /// Returns the statements that make the ledger in a database of this kind.
+    pub fn ddl(kind: &SinkKind) -> &'static str {
+        match kind {
+            SinkKind::Postgres => postgres::DDL,
+            SinkKind::Sqlite(_) => sqlite::DDL,
+        }
+    }
+
+    /// Reads what the database says of a target's table.
+    ///
+    /// # Errors
+    /// Where the database is away, or there is no such table.
+    pub async fn table(&self, table: &Table) -> Result<TableReport, Verdict> {
+        match self {
+            Self::Postgres(postgres) => postgres.table(table).await,
+            Self::Sqlite(sqlite) => sqlite.table(table).await,
+        }
+    }
+
+    /// Says what stands in the way of using the ledger in this database, nothing if `run` will use or make it.
+    ///
+    /// # Errors
+    /// Where the database is away, or the ledger is of a newer version.
+    pub async fn ledger_faults(&self) -> Result<Vec<Cause>, Verdict> {
+        match self {
+            Self::Postgres(postgres) => postgres.ledger_faults().await,
+            Self::Sqlite(sqlite) => sqlite.ledger_faults().await,
+        }
+    }
+
+    /// Makes the ledger's schema.
+    ///
+    /// # Errors
+    /// Where the database is away or does not allow it.
+    pub async fn init(&self) -> Result<(), Verdict> {
+        match self {
+            Self::Postgres(postgres) => postgres.init().await,
+            Self::Sqlite(sqlite) => sqlite.init().await,
+        }
+    }
+
+    /// Returns the id of the ledger in this database; makes the ledger if it is missing.
+    ///
+    /// # Errors
+    /// Where the database is away, the ledger can not be made, or is of a newer version.
+    pub async fn ledger_id(&self) -> Result<String, Verdict> {
+        match self {
+            Self::Postgres(postgres) => postgres.ledger_id().await,
+            Self::Sqlite(sqlite) => sqlite.ledger_id().await,
+        }
+    }
+
+    /// Acquires a partition.
+    ///
+    /// # Errors
+    /// Where the database is away, or the table of positions halts.
+    pub async fn acquire(&self, request: &AcquireRequest) -> Result<Acquired, Verdict> {
+        match self {
+            Self::Postgres(postgres) => postgres.acquire(request).await,
+            Self::Sqlite(sqlite) => sqlite.acquire(request).await,
+        }
+    }
+
+    /// Writes a batch: all of it, or up to where it must stop.
+    ///
+    /// # Errors
+    /// Where nothing was written, or nobody knows.
+    pub async fn write(&self, context: &WriteContext, write: &Write, now: Timestamp) -> Result<Committed, Verdict> {
+        match self {
+            Self::Postgres(postgres) => postgres.write(context, write, now).await,
+            Self::Sqlite(sqlite) => sqlite.write(context, write, now).await,
+        }
+    }
+}
