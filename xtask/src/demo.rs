@@ -26,11 +26,11 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     shell::say(&format!("demo: {}\n", typed(root, &command)))?;
     let status = command.status().with_context(|| format!("start `{}`", binary.display()))?;
     anyhow::ensure!(status.success(), "`{}` failed ({status})", typed(root, &command));
+    let binary = binary.strip_prefix(root).unwrap_or(&binary).display();
     shell::say(&format!(
-        "\ndemo: the handler is {EXAMPLE}/plugin/src/lib.rs, what was fed {EXAMPLE}/orders.jsonl, the manifest \
-         {EXAMPLE}/forebay.toml.\n      Edit them while this runs, and see what changes:\n        \
-         {}\n      The same with your own Kafka and PostgreSQL: {EXAMPLE}/README.md",
-        typed(root, &command).trim_end_matches(" --once")
+        "\ndemo: edit {EXAMPLE}/orders.jsonl, forebay.toml or plugin/src/lib.rs, and see what changes:\n  \
+         {binary} dev {EXAMPLE}\nin another terminal, after an edit of the handler:\n  \
+         {binary} plugin build {EXAMPLE}"
     ))?;
     Ok(())
 }
@@ -73,19 +73,21 @@ fn typed(root: &Path, command: &Command) -> String {
     folder.strip_prefix(root).unwrap_or(folder).join(shell::line_of(command)).display().to_string()
 }
 
-/// Says where a text is not the one that is wanted.
+/// Says where a text is not the one that is wanted. A line that is `[..]` stands for any number of lines.
 fn difference(wanted: &str, text: &str) -> Option<String> {
-    let (mut wanted, mut lines) = (wanted.lines(), text.lines());
-    loop {
-        match (wanted.next(), lines.next()) {
-            (None, None) => return None,
-            (Some(wanted), Some(line)) if is_alike(wanted, line) => {}
-            (wanted, line) => {
-                let name = |line: Option<&str>| line.map_or("nothing more".to_owned(), |line| format!("`{line}`"));
-                return Some(format!("{} instead of {}", name(line), name(wanted)));
-            }
+    let (mut wanted, mut lines) = (wanted.lines().peekable(), text.lines().peekable());
+    while let Some(line) = wanted.next() {
+        if line == ANYTHING {
+            let next = wanted.peek();
+            while lines.next_if(|line| next.is_none_or(|next| !is_alike(next, line))).is_some() {}
+            continue;
+        }
+        let found = lines.next();
+        if !found.is_some_and(|found| is_alike(line, found)) {
+            return Some(format!("`{}` instead of `{line}`", found.unwrap_or("nothing more")));
         }
     }
+    lines.next().map(|line| format!("`{line}` where it should end"))
 }
 
 /// A line's `[..]` stands for anything.
@@ -102,11 +104,12 @@ mod tests {
 
     #[test]
     fn what_differs_between_machines_is_no_difference() {
-        let wanted = "orders\n  plugin sha256:[..]\n1 row";
+        let wanted = "orders\n  plugin sha256:[..]\n[..]\n1 row";
         assert_eq!(difference(wanted, "orders\n  plugin sha256:ab12\n1 row\n"), None);
-        let first = difference(wanted, "orders\n  plugin md5:ab\n1 row").unwrap();
-        assert_eq!(first, "`  plugin md5:ab` instead of `  plugin sha256:[..]`");
-        let last = difference(wanted, "orders\n  plugin sha256:\n").unwrap();
-        assert_eq!(last, "nothing more instead of `1 row`");
+        assert_eq!(difference(wanted, "orders\n  plugin sha256:ab12\nat x\nat y\n1 row\n"), None);
+        let said = |text: &str| difference(wanted, text).unwrap();
+        assert_eq!(said("orders\n  plugin md5:ab\n1 row"), "`  plugin md5:ab` instead of `  plugin sha256:[..]`");
+        assert_eq!(said("orders\n  plugin sha256:\nat x\n"), "`nothing more` instead of `1 row`");
+        assert_eq!(said("orders\n  plugin sha256:\n1 row\n2 rows"), "`2 rows` where it should end");
     }
 }

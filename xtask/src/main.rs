@@ -3,6 +3,7 @@
 //! Only what needs nothing built lives here: this package may not depend on a library that `setup` has to prepare the
 //! machine for.
 
+mod bench;
 mod demo;
 mod guests;
 mod kafka;
@@ -36,9 +37,14 @@ enum Command {
     },
     /// Shows Forebay at work on an example, without servers; installs and builds what is missing
     Demo,
-    /// Measures Forebay against others (not built yet)
-    #[command(hide = true)]
-    Bench(Later),
+    /// Measures Forebay against what else could be run, side by side, or only the rows whose name contains NAME
+    Bench {
+        /// Part of a row's name
+        name: Option<String>,
+        /// Where the figures are written as JSON
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
     /// Runs the fault scenarios for long (not built yet)
     #[command(hide = true)]
     Faults(Later),
@@ -69,7 +75,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Setup => setup::run(&root),
         Command::Test { name } => test::run(&root, name.as_deref()),
         Command::Demo => demo::run(&root),
-        Command::Bench(later) => not_built("bench", &later),
+        Command::Bench { name, json } => bench::run(&root, name.as_deref(), json.as_deref()),
         Command::Faults(later) => not_built("faults", &later),
     }
 }
@@ -77,7 +83,7 @@ fn run(command: Command) -> anyhow::Result<()> {
 fn not_built(command: &str, later: &Later) -> anyhow::Result<()> {
     let Later { rest } = later;
     let asked = [&[command.to_owned()], rest.as_slice()].concat().join(" ");
-    anyhow::bail!("`cargo xtask {asked}` is not built yet; `cargo xtask demo`, `setup` and `test` are")
+    anyhow::bail!("`cargo xtask {asked}` is not built yet; `cargo xtask demo`, `bench`, `setup` and `test` are")
 }
 
 /// Returns the checkout this command was built from.

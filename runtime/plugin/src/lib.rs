@@ -20,6 +20,8 @@ mod job;
 mod limits;
 mod loader;
 mod metrics;
+#[cfg(feature = "native")]
+pub mod native;
 mod plugin;
 mod pool;
 mod trap;

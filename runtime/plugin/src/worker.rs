@@ -138,6 +138,11 @@ impl<'a> Run<'a> {
 
     /// Runs one record in the instance at hand or a fresh one, and drops the instance if anything is wrong.
     fn attempt(&mut self, record: &'a Record) -> Result<Result<Outcome, Fault>, HandleError> {
+        #[cfg(feature = "native")]
+        if let Some(handle) = crate::native::get() {
+            let outcome = handle(record);
+            return Ok(self.job.check.check(&outcome).map(|()| outcome));
+        }
         let mut instance = match self.instance.take() {
             Some(instance) => instance,
             None => self.start()?,

@@ -4,6 +4,8 @@ mod alike;
 mod away;
 mod check;
 mod cli;
+mod dev;
+mod examples;
 mod harness;
 mod letters;
 mod mixed;

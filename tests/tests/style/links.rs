@@ -25,15 +25,20 @@ fn every_link_of_a_document_leads_somewhere() {
 fn every_page_of_the_documentation_stands_in_its_index() {
     let index = documents().into_iter().find(|document| document.path == Path::new("docs/README.md"));
     let index = index.expect("docs/README.md is the index of docs/");
-    let named: Vec<PathBuf> = prose(&index.text)
-        .iter()
-        .flat_map(|(_, line)| links(line).into_iter().map(|link| target(&index, link)).collect::<Vec<_>>())
+    let targets = prose(&index.text)
+        .into_iter()
+        .flat_map(|(_, line)| links(&line).into_iter().map(|link| target(&index, link)).collect::<Vec<_>>());
+    // A folder is named by itself or by its own index.
+    let named: Vec<PathBuf> = targets
+        .map(|path| if path.ends_with("README.md") { path.parent().unwrap_or(&path).to_owned() } else { path })
         .collect();
-    let pages =
-        documents().into_iter().filter(|document| document.path.starts_with("docs") && document.path != index.path);
+    let docs = Path::new("docs");
+    let pages = documents().into_iter().filter(|page| page.path.starts_with(docs) && page.path != index.path);
     none(pages.filter_map(|page| {
-        let is_named =
-            page.path.ancestors().any(|path| named.iter().any(|named| named == path && path != Path::new("docs")));
+        let is_named = page
+            .path
+            .ancestors()
+            .any(|path| path.starts_with(docs) && path != docs && named.iter().any(|named| named == path));
         (!is_named).then(|| format!("docs/README.md does not name {}", page.path.display()))
     }));
 }

@@ -1,7 +1,9 @@
 //! What a document shows of a file is what the file says.
 //!
 //! A block of code whose line before is `<!-- the same as PATH -->` equals the file; with
-//! `<!-- the same as PATH before TEXT -->` the file's part before the first line that begins with TEXT.
+//! `<!-- the same as PATH before TEXT -->` the file's part before the first line that begins with TEXT. Of a block below
+//! `<!-- an excerpt of PATH -->` every line stands in the file, in that order, `…` for what is left out; where the file says
+//! `[..]`, for what differs between machines, the block may say anything.
 
 use std::fs;
 
@@ -11,6 +13,8 @@ use crate::links::documents;
 use crate::none;
 
 const MARK: &str = "<!-- the same as ";
+const EXCERPT: &str = "<!-- an excerpt of ";
+const ANYTHING: &str = "[..]";
 
 #[test]
 fn blocks_that_show_a_file_are_the_same_as_the_file() {
@@ -38,6 +42,33 @@ fn blocks_that_show_a_file_are_the_same_as_the_file() {
 }
 
 #[test]
+fn excerpts_of_a_file_stand_in_the_file() {
+    let mut findings = Vec::new();
+    for document in documents() {
+        let lines: Vec<&str> = document.text.lines().collect();
+        for (index, line) in lines.iter().enumerate() {
+            let Some(path) = line.strip_prefix(EXCERPT).and_then(|path| path.strip_suffix(" -->")) else { continue };
+            let (block, file) = (block(&lines[index + 1..]), file(path));
+            let mut next = 0;
+            let mut is_there = |line: &&String| {
+                let found = file[next..].iter().position(|said| said != ANYTHING && is_alike(said, line));
+                // A line that is nothing but `[..]` stands for any number of lines.
+                let is_anything = file.get(next).is_some_and(|said| said == ANYTHING);
+                next += found.map_or(0, |at| at + 1);
+                *line == "…" || found.is_some() || is_anything
+            };
+            let at = document.at(index + 1);
+            match block.iter().find(|line| !is_there(line)) {
+                Some(line) => findings.push(format!("{at}: `{line}` does not stand in {path}, or not in this order")),
+                None if block.is_empty() => findings.push(format!("{at}: there is no block below")),
+                None => {}
+            }
+        }
+    }
+    none(findings);
+}
+
+#[test]
 fn the_front_page_shows_a_handler_and_a_manifest_in_full() {
     let page = fs::read_to_string(place::root().join("README.md")).expect("the checkout has a README");
     for path in ["runtime/forebay/src/project/templates/lib.rs", "examples/01-orders/forebay.toml"] {
@@ -53,6 +84,16 @@ fn block(lines: &[&str]) -> Vec<String> {
             rest.iter().take_while(|line| !is_fence(line)).map(|line| (*line).to_owned()).collect()
         }
         _ => Vec::new(),
+    }
+}
+
+/// A line of a golden file that has `[..]` is like every line with the same start and end.
+fn is_alike(said: &str, shown: &str) -> bool {
+    match said.split_once(ANYTHING) {
+        None => said == shown,
+        Some((start, end)) => {
+            shown.len() >= start.len() + end.len() && shown.starts_with(start) && shown.ends_with(end)
+        }
     }
 }
 

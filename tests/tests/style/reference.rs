@@ -26,9 +26,11 @@ where it is left out, and why. [The front page](../README.md#the-manifest) shows
 - Durations are `250ms`, `5s`, `1m`, `6h`, `7d`; sizes `64KiB`, `1MiB`.
 ";
 
-/// The tables in the file's order: as the file writes them, as this page does, what is said of the whole, and each key with its
-/// type.
-const TABLES: &[(&str, &str, &str, &[(&str, &str)])] = &[
+/// Keys in the page's order, each with its type.
+type Types = &'static [(&'static str, &'static str)];
+
+/// The tables in the page's order: as the file writes them, as the page does, what is said of the whole, and the keys.
+const TABLES: &[(&str, &str, &str, Types)] = &[
     ("", "The head", "", &[("manifest-version", "integer")]),
     (
         "[kafka]",

@@ -33,6 +33,9 @@ pub(super) fn text(terminal: &Terminal, paint: Paint) -> String {
             headline
         }
     }];
+    if matches!(terminal.state, Ended::Applied) && terminal.changes.is_empty() && terminal.publishes.is_empty() {
+        lines.push(format!("  {} every row stays as it is", paint.dim("=")));
+    }
     lines.extend(terminal.changes.iter().map(|change| row(change, paint)));
     lines.extend(terminal.publishes.iter().map(|publish| message(publish, paint)));
     lines.join("\n")

@@ -45,12 +45,18 @@ pub(super) fn files() -> impl Iterator<Item = (&'static str, String)> {
     FILES.iter().map(move |(_, path, text)| (*path, text.replace(checkout, copy)))
 }
 
-/// Returns a project's lock file: the SDK's own, which has all that the template needs, and the project's package.
+/// Returns a project's lock file: the SDK's own, which has all that the template needs, with the project's package at its
+/// place, so that cargo leaves the file as it is.
 pub(super) fn lock(name: &Name) -> String {
-    let lock = LOCK.trim_end();
-    format!(
-        "{lock}\n\n[[package]]\nname = \"{name}-handler\"\nversion = \"0.1.0\"\ndependencies = [\n \"forebay-plugin\",\n \"serde\",\n]\n"
-    )
+    const BETWEEN: &str = "\n[[package]]\n";
+    let own = format!(
+        "name = \"{name}-handler\"\nversion = \"0.1.0\"\ndependencies = [\n \"forebay-plugin\",\n \"serde\",\n]\n"
+    );
+    let mut packages: Vec<&str> = LOCK.split(BETWEEN).collect();
+    // The first part is what stands before all packages.
+    let place = packages.iter().skip(1).position(|package| *package > own.as_str());
+    packages.insert(place.map_or(packages.len(), |place| place + 1), &own);
+    packages.join(BETWEEN)
 }
 
 #[cfg(test)]
@@ -88,6 +94,11 @@ mod tests {
         let lock = lock(&"my-app".parse().unwrap());
         for name in ["my-app-handler", "forebay-plugin", "serde", "serde_derive", "wit-bindgen"] {
             assert_eq!(lock.matches(&format!("name = \"{name}\"\n")).count(), 1, "{name}");
+        }
+        for name in ["a", "my-app", "zz"] {
+            let lock = super::lock(&name.parse().unwrap());
+            let names: Vec<&str> = lock.lines().filter(|line| line.starts_with("name = ")).collect();
+            assert!(names.is_sorted(), "{names:?}");
         }
     }
 }

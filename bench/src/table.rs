@@ -1,0 +1,104 @@
+//! What is printed: a row for each comparison, ratios first, and what each side took.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use crate::side::Measured;
+
+/// One comparison's rounds.
+pub(crate) struct Row {
+    name: String,
+    what: String,
+    goal: Option<f64>,
+    ratios: Vec<f64>,
+    sides: [Vec<Measured>; 2],
+}
+
+#[derive(Default)]
+pub(crate) struct Table {
+    rows: Vec<Row>,
+}
+
+impl Row {
+    pub(crate) fn new(name: &str, what: &str, goal: Option<f64>) -> Self {
+        Self { name: name.to_owned(), what: what.to_owned(), goal, ratios: Vec::new(), sides: [Vec::new(), Vec::new()] }
+    }
+
+    /// Adds a round of both sides.
+    pub(crate) fn add(&mut self, first: Measured, second: Measured) {
+        self.ratios.push(first.rate / second.rate);
+        let [firsts, seconds] = &mut self.sides;
+        firsts.push(first);
+        seconds.push(second);
+    }
+
+    fn json(&self) -> Value {
+        let sides = self.sides.each_ref().map(|side| {
+            let of = |value: fn(&Measured) -> f64| median(side.iter().map(value));
+            json!({ "records_per_second": of(|it| it.rate), "cpu_seconds_per_million": of(|it| it.cpu), "peak_mib": of(|it| it.memory) })
+        });
+        let [min, middle, max] = spread(&self.ratios);
+        json!({
+            "name": self.name, "what": self.what, "goal": self.goal, "ratio": middle, "min": min, "median": middle,
+            "max": max, "sides": sides,
+        })
+    }
+}
+
+impl Table {
+    pub(crate) fn add(&mut self, row: Row) {
+        self.rows.push(row);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    pub(crate) fn json(&self) -> String {
+        Value::Array(self.rows.iter().map(Row::json).collect()).to_string()
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            formatter,
+            "{:<14} {:>6} {:>6} {:>6} {:>6} {:>5}   {:>19}   {:>13}   {:>11}",
+            "name", "ratio", "min", "median", "max", "goal", "records/s", "CPU s/million", "peak MiB"
+        )?;
+        for row in &self.rows {
+            let [min, middle, max] = spread(&row.ratios);
+            let goal = row.goal.map_or("-".to_owned(), |goal| format!("{goal:.1}"));
+            let both = |of: fn(&Measured) -> f64, digits: usize| {
+                let [first, second] = row.sides.each_ref().map(|side| median(side.iter().map(of)));
+                format!("{first:.digits$} / {second:.digits$}")
+            };
+            writeln!(
+                formatter,
+                "{:<14} {middle:>6.2} {min:>6.2} {middle:>6.2} {max:>6.2} {goal:>5}   {:>19}   {:>13}   {:>11}",
+                row.name,
+                both(|it| it.rate, 0),
+                both(|it| it.cpu, 2),
+                both(|it| it.memory, 0),
+            )?;
+        }
+        self.rows.iter().try_for_each(|row| writeln!(formatter, "  {}: {}", row.name, row.what))
+    }
+}
+
+fn spread(values: &[f64]) -> [f64; 3] {
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    [least, median(values.iter().copied()), most]
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => f64::NAN,
+        count if count % 2 == 1 => values[count / 2],
+        count => f64::midpoint(values[count / 2 - 1], values[count / 2]),
+    }
+}

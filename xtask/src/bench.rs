@@ -1,0 +1,22 @@
+//! `cargo xtask bench`: the release build against what else could be run, side by side.
+
+use std::path::Path;
+
+use crate::{setup, shell};
+
+/// Sets the machine up, builds the runtime as it is shipped and the benchmarks beside it, and runs those whose name
+/// contains `name`. The two are built apart: the benchmarks' handler without a sandbox stays out of the runtime.
+///
+/// # Errors
+/// When something does not build, or a side does not come to its end.
+pub(crate) fn run(root: &Path, name: Option<&str>, json: Option<&Path>) -> anyhow::Result<()> {
+    setup::run(root)?;
+    shell::say("bench: building for release; the first time this takes some minutes")?;
+    shell::run(&mut shell::cargo(root, &["build", "--release", "--package", "forebay"]))?;
+    let mut command = shell::cargo(root, &["bench", "--package", "forebay-bench", "--features", "native", "--"]);
+    command.args(name);
+    if let Some(json) = json {
+        command.arg("--json").arg(std::path::absolute(json)?);
+    }
+    shell::run(&mut command)
+}
