@@ -23,4 +23,5 @@ pub mod producer;
 pub mod reader;
 pub mod record;
 pub mod scratch;
+pub mod tools;
 pub mod wait;

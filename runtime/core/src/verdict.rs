@@ -25,6 +25,8 @@ pub struct Cause {
     pub reason: Reason,
     /// One sentence for people: what happened and what to do.
     pub message: String,
+    /// The statement or command that mends it, where there is one that can be run as it stands.
+    pub statement: Option<String>,
 }
 
 /// The closed list of reasons; each has a page in `docs/errors`.
@@ -73,6 +75,12 @@ impl Reason {
 impl Cause {
     /// Returns a cause.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into() }
+        Self { reason, message: message.into(), statement: None }
+    }
+
+    /// Adds the statement or command that mends it.
+    #[must_use]
+    pub fn with_statement(self, statement: impl Into<String>) -> Self {
+        Self { statement: Some(statement.into()), ..self }
     }
 }

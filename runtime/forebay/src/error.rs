@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use forebay_core::verdict::Cause;
+
 /// What the operator must do about an [`Error`]. The order is that of precedence, where several apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ErrorKind {
@@ -19,10 +21,19 @@ pub enum ErrorKind {
 
 /// What ends a command: sentences for people, one for each thing that is wrong.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", .sentences.join("\n"))]
+#[error("{}", .sentences.iter().map(|sentence| sentence.text.as_str()).collect::<Vec<_>>().join("\n"))]
 pub struct Error {
     kind: ErrorKind,
-    sentences: Vec<String>,
+    sentences: Vec<Sentence>,
+}
+
+/// One thing that is wrong, in one form everywhere: what, where, why, and behind a semicolon what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sentence {
+    /// What a person reads.
+    pub text: String,
+    /// The statement or command that mends it, where there is one.
+    pub statement: Option<String>,
 }
 
 impl ErrorKind {
@@ -41,7 +52,22 @@ impl ErrorKind {
 impl Error {
     /// Returns an error of one sentence.
     pub fn new(kind: ErrorKind, sentence: impl Into<String>) -> Self {
-        Self { kind, sentences: vec![sentence.into()] }
+        Self { kind, sentences: vec![Sentence { text: sentence.into(), statement: None }] }
+    }
+
+    /// Returns what an adapter found.
+    pub fn of_cause(kind: ErrorKind, cause: Cause) -> Self {
+        let Cause { reason: _, message: text, statement } = cause;
+        Self { kind, sentences: vec![Sentence { text, statement }] }
+    }
+
+    /// Adds the statement or command that mends it.
+    #[must_use]
+    pub fn with_statement(mut self, statement: String) -> Self {
+        if let Some(sentence) = self.sentences.last_mut() {
+            sentence.statement = Some(statement);
+        }
+        self
     }
 
     /// Returns what is to be done.
@@ -50,7 +76,7 @@ impl Error {
     }
 
     /// Returns the sentences.
-    pub fn sentences(&self) -> &[String] {
+    pub fn sentences(&self) -> &[Sentence] {
         &self.sentences
     }
 

@@ -52,12 +52,15 @@ pub fn init(args: &LogArgs, default: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Says what ended the command, on stderr, a line for each sentence.
+/// Says what ended the command, on stderr: a line for each sentence, and indented what would mend it.
 pub fn report(error: &Error) {
     let mut stderr = std::io::stderr().lock();
     for sentence in error.sentences() {
         // Nobody is left to hear of a closed stderr.
-        let _closed = writeln!(stderr, "forebay: {sentence}");
+        let _closed = writeln!(stderr, "forebay: {}", sentence.text);
+        for line in sentence.statement.iter().flat_map(|statement| statement.lines()) {
+            let _closed = writeln!(stderr, "    {line}");
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::committed::{Committed, WriteContext};
 use crate::ledger::AcquireRequest;
 use crate::postgres::{self, Postgres};
 use crate::sqlite::{self, Sqlite};
+use crate::statement::Dialect;
 use crate::table::TableReport;
 
 /// Why a sink can not be used as the manifest describes it.
@@ -51,6 +52,14 @@ impl Database {
         match self {
             Self::Postgres(_) => "postgres",
             Self::Sqlite(_) => "sqlite",
+        }
+    }
+
+    /// Returns how statements for people are written.
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Self::Postgres(_) => Dialect::Postgres,
+            Self::Sqlite(_) => Dialect::Sqlite,
         }
     }
 

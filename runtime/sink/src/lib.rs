@@ -4,6 +4,7 @@
 pub mod failpoint;
 pub mod postgres;
 pub mod sqlite;
+pub mod statement;
 
 mod change;
 mod committed;

@@ -8,6 +8,6 @@ use forebay_core::verdict::Cause;
 pub struct TableReport {
     /// What rows are checked and planned against.
     pub facts: TableFacts,
-    /// Sentences, each with what to do: the key without a constraint, rights that are missing.
+    /// Sentences, each with what to do: the key without a constraint, columns and rights that are missing.
     pub faults: Vec<Cause>,
 }

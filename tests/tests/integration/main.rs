@@ -10,6 +10,7 @@ mod harness;
 mod letters;
 mod mixed;
 mod orders;
+mod offers;
 mod outages;
 mod poison;
 mod position;

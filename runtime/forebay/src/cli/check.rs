@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use camino::Utf8Path;
 use forebay_core::manifest::settings::{Binding, DeadLetter, Manifest, Table, TargetKind};
-use forebay_core::plan::target::TableTarget;
+use forebay_core::plan::target::NoSuchColumn;
 use forebay_kafka::{Admin, Kind, TopicFacts};
-use forebay_sink::Database;
+use forebay_sink::{Database, statement};
 use serde_json::json;
 
 use crate::app;
 use crate::cli::init::of_verdict;
+use crate::cli::offer;
 use crate::error::{Error, ErrorKind};
 use crate::load;
 use crate::telemetry;
@@ -37,8 +38,13 @@ fn print(manifest: &Manifest, offline: bool, as_json: bool, errors: &[Error]) {
             .iter()
             .map(|binding| json!({ "name": binding.name, "group": binding.group, "guarantee": guarantee(binding) }))
             .collect();
-        let faults: Vec<&String> = errors.iter().flat_map(Error::sentences).collect();
-        let facts = json!({ "ok": errors.is_empty(), "offline": offline, "bindings": bindings, "faults": faults });
+        let sentences = || errors.iter().flat_map(Error::sentences);
+        let faults: Vec<&String> = sentences().map(|sentence| &sentence.text).collect();
+        let details: Vec<_> =
+            sentences().map(|sentence| json!({ "fault": sentence.text, "statement": sentence.statement })).collect();
+        let facts = json!({
+            "ok": errors.is_empty(), "offline": offline, "bindings": bindings, "faults": faults, "details": details,
+        });
         return telemetry::print(&facts.to_string());
     }
     for binding in &manifest.bindings {
@@ -87,26 +93,42 @@ async fn topics(manifest: &Manifest) -> Vec<Error> {
     let mut errors = Vec::new();
     for binding in &manifest.bindings {
         let mut largest = 0;
+        let partitions = partitions(&admin, binding).await;
         for topic in &binding.topics {
-            match topic_of(&admin, binding, topic, "source").await {
+            match topic_of(&admin, manifest, binding, (topic, "source", partitions)).await {
                 Ok(facts) => largest = largest.max(facts.max_message_bytes.unwrap_or_default()),
                 Err(error) => errors.push(error),
             }
         }
         for target in &binding.targets {
             if let TargetKind::Topic(topic) = &target.kind {
-                errors.extend(topic_of(&admin, binding, topic, "target").await.err());
+                errors.extend(topic_of(&admin, manifest, binding, (topic, "target", partitions)).await.err());
             }
         }
-        errors.extend(letters(&admin, binding, largest).await);
+        errors.extend(letters(&admin, manifest, binding, (largest, partitions)).await);
     }
     errors
 }
 
-async fn letters(admin: &Admin, binding: &Binding, largest: u64) -> Option<Error> {
+/// How many partitions the source has, for what should have as many.
+async fn partitions(admin: &Admin, binding: &Binding) -> Option<i32> {
+    let mut most = None;
+    for topic in &binding.topics {
+        let facts = admin.describe(topic).await.ok().flatten();
+        most = most.max(facts.map(|facts| facts.partitions));
+    }
+    most
+}
+
+async fn letters(
+    admin: &Admin,
+    manifest: &Manifest,
+    binding: &Binding,
+    (largest, partitions): (u64, Option<i32>),
+) -> Option<Error> {
     let DeadLetter::Topic { topic, create } = &binding.dead_letter else { return None };
     let name = &binding.name;
-    let facts = match topic_of(admin, binding, topic, "dead-letter").await {
+    let facts = match topic_of(admin, manifest, binding, (topic, "dead-letter", partitions)).await {
         Ok(facts) => facts,
         // It will be made at the start.
         Err(error) => return (!(*create && error.kind() == ErrorKind::Config)).then_some(error),
@@ -114,24 +136,32 @@ async fn letters(admin: &Admin, binding: &Binding, largest: u64) -> Option<Error
     if facts.cleanup_policy.is_some_and(|policy| policy.contains("compact")) {
         let message =
             format!("binding `{name}`: the dead-letter topic `{topic}` is compacted; set its cleanup.policy to delete");
-        return Some(Error::new(ErrorKind::Config, message));
+        let command = offer::alter_topic(&manifest.kafka, topic, "cleanup.policy=delete");
+        return Some(Error::new(ErrorKind::Config, message).with_statement(command));
     }
     if facts.max_message_bytes.is_some_and(|max| max < largest) {
         let message = format!(
             "binding `{name}`: the dead-letter topic `{topic}` takes smaller messages than the source; set its \
              max.message.bytes to at least {largest}"
         );
-        return Some(Error::new(ErrorKind::Config, message));
+        let command = offer::alter_topic(&manifest.kafka, topic, &format!("max.message.bytes={largest}"));
+        return Some(Error::new(ErrorKind::Config, message).with_statement(command));
     }
     None
 }
 
-async fn topic_of(admin: &Admin, binding: &Binding, topic: &str, what: &str) -> Result<TopicFacts, Error> {
+async fn topic_of(
+    admin: &Admin,
+    manifest: &Manifest,
+    binding: &Binding,
+    (topic, what, partitions): (&str, &str, Option<i32>),
+) -> Result<TopicFacts, Error> {
     match admin.describe(topic).await {
         Ok(Some(facts)) => Ok(facts),
         Ok(None) => {
             let message = format!("binding `{}`: the {what} topic `{topic}` does not exist; create it", binding.name);
-            Err(Error::new(ErrorKind::Config, message))
+            let command = offer::create_topic(&manifest.kafka, topic, partitions);
+            Err(Error::new(ErrorKind::Config, message).with_statement(command))
         }
         Err(error) => Err(of_kafka(&error)),
     }
@@ -140,7 +170,7 @@ async fn topic_of(admin: &Admin, binding: &Binding, topic: &str, what: &str) -> 
 async fn tables(manifest: &Manifest, sink: &Database) -> Vec<Error> {
     let mut errors = Vec::new();
     match sink.ledger_faults().await {
-        Ok(faults) => errors.extend(faults.into_iter().map(|fault| Error::new(ErrorKind::Config, fault.message))),
+        Ok(faults) => errors.extend(faults.into_iter().map(|fault| Error::of_cause(ErrorKind::Config, fault))),
         Err(verdict) => {
             let error = of_verdict(&verdict);
             let is_away = error.kind() == ErrorKind::Unavailable;
@@ -167,9 +197,17 @@ async fn table_of(sink: &Database, table: &Table) -> Vec<Error> {
         Ok(report) => report,
         Err(verdict) => return vec![of_verdict(&verdict)],
     };
-    let faults = report.faults.into_iter().map(|fault| fault.message);
-    let columns = TableTarget::try_new(table.clone(), report.facts.into()).err().map(|error| error.to_string());
-    faults.chain(columns).map(|message| Error::new(ErrorKind::Config, message)).collect()
+    let mut errors = Vec::new();
+    // Every column at once, where a start names the first; and before the key that may need it.
+    for column in offer::named_columns(table) {
+        if !report.facts.columns.iter().any(|known| known.name == column) {
+            let missing = NoSuchColumn { table: table.full_name(), column: column.to_owned() };
+            let statement = statement::add_column(table, column, sink.dialect());
+            errors.push(Error::new(ErrorKind::Config, missing.to_string()).with_statement(statement));
+        }
+    }
+    errors.extend(report.faults.into_iter().map(|fault| Error::of_cause(ErrorKind::Config, fault)));
+    errors
 }
 
 fn of_kafka(error: &forebay_kafka::Error) -> Error {

@@ -1,6 +1,7 @@
 //! `forebay init`: makes the ledger's schema, or prints it.
 
 use camino::Utf8Path;
+use forebay_core::manifest::settings::SinkKind;
 use forebay_core::verdict::Verdict;
 use forebay_sink::Database;
 use serde_json::json;
@@ -12,8 +13,14 @@ use crate::telemetry;
 
 pub(super) fn run(manifest: &Utf8Path, print: bool, as_json: bool) -> Result<(), Error> {
     if print {
-        let sql = forebay_sink::postgres::DDL.trim_end();
-        telemetry::print(&if as_json { json!({ "sql": sql }).to_string() } else { sql.to_owned() });
+        // Without a manifest PostgreSQL's: a database for the ledger may be prepared before there is one.
+        let kinds =
+            load::manifest(manifest).map(|manifest| manifest.sinks.into_values().map(|sink| sink.kind).collect());
+        let kinds: Vec<SinkKind> = kinds.unwrap_or_else(|_| vec![SinkKind::Postgres]);
+        let mut scripts: Vec<&str> = kinds.iter().map(|kind| Database::ddl(kind).trim_end()).collect();
+        scripts.dedup();
+        let sql = scripts.join("\n\n");
+        telemetry::print(&if as_json { json!({ "sql": sql }).to_string() } else { sql });
         return Ok(());
     }
     let manifest = load::manifest(manifest)?;
@@ -36,7 +43,7 @@ pub(super) fn run(manifest: &Utf8Path, print: bool, as_json: bool) -> Result<(),
 
 fn tell(made: &[&str], errors: &[Error], as_json: bool) {
     if as_json {
-        let faults: Vec<&String> = errors.iter().flat_map(Error::sentences).collect();
+        let faults: Vec<&String> = errors.iter().flat_map(Error::sentences).map(|sentence| &sentence.text).collect();
         return telemetry::print(&json!({ "ok": errors.is_empty(), "sinks": made, "faults": faults }).to_string());
     }
     for sink in made {
@@ -47,7 +54,7 @@ fn tell(made: &[&str], errors: &[Error], as_json: bool) {
 /// What a one-shot command says of an adapter's verdict.
 pub(super) fn of_verdict(verdict: &Verdict) -> Error {
     match verdict {
-        Verdict::Misconfigured(cause) => Error::new(ErrorKind::Config, cause.message.clone()),
+        Verdict::Misconfigured(cause) => Error::of_cause(ErrorKind::Config, cause.clone()),
         Verdict::Unavailable(cause) => Error::new(ErrorKind::Unavailable, cause.message.clone()),
         Verdict::Unknown(what) => Error::new(ErrorKind::Unavailable, what.clone()),
         Verdict::Record(fault) => Error::new(ErrorKind::Internal, fault.message.clone()),

@@ -3,6 +3,7 @@
 mod check;
 mod dev;
 mod init;
+mod offer;
 mod plugin;
 mod unbuilt;
 

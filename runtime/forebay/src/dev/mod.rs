@@ -59,7 +59,7 @@ fn of_verdict(verdict: &Verdict) -> Error {
     match verdict {
         Verdict::Misconfigured(cause) => {
             let kind = if cause.reason == Reason::Plugin { ErrorKind::Plugin } else { ErrorKind::Config };
-            Error::new(kind, cause.message.clone())
+            Error::of_cause(kind, cause.clone())
         }
         Verdict::Unavailable(cause) => Error::new(ErrorKind::Unavailable, cause.message.clone()),
         Verdict::Unknown(what) => Error::new(ErrorKind::Unavailable, what.clone()),

@@ -8,6 +8,7 @@ use tokio_postgres::Row;
 use crate::named::named;
 use crate::postgres::connection::Postgres;
 use crate::postgres::verdict::of_error;
+use crate::statement::{self, Dialect, create_table};
 use crate::table::TableReport;
 
 const TABLE: &str = "\
@@ -26,7 +27,8 @@ select c.oid, c.relkind::text,
              where c.oid in (k.conrelid, k.confrelid) and k.condeferred) as deferred,
        quote_ident(s.nspname) || '.' || quote_ident(c.relname),
        has_table_privilege(c.oid, 'select'), has_any_column_privilege(c.oid, 'insert'),
-       has_any_column_privilege(c.oid, 'update'), has_schema_privilege(s.oid, 'usage')
+       has_any_column_privilege(c.oid, 'update'), has_schema_privilege(s.oid, 'usage'), quote_ident(current_user),
+       quote_ident(s.nspname)
 from pg_class c join pg_namespace s on s.oid = c.relnamespace
 where c.oid = to_regclass($1)";
 
@@ -64,7 +66,9 @@ impl Postgres {
         let Some(found) = found else {
             let message =
                 format!("sink `{}` has no table {}; create it or correct the manifest", self.name(), table.full_name());
-            return Err(Verdict::Misconfigured(Cause::new(Reason::Schema, message)));
+            let cause =
+                Cause { statement: create_table(table, Dialect::Postgres), ..Cause::new(Reason::Schema, message) };
+            return Err(Verdict::Misconfigured(cause));
         };
         let oid: u32 = found.get(0);
         let columns = self.bounded(client.query(COLUMNS, &[&oid])).await?.map_err(failed)?;
@@ -103,7 +107,10 @@ impl Postgres {
             if is_needed && !found.get::<_, bool>(index) {
                 let on = if right == "usage" { format!("the schema of {name}") } else { name.clone() };
                 let message = format!("Forebay's role has no {right} right on {on} in sink `{sink}`; grant it");
-                faults.push(Cause::new(Reason::Permission, message));
+                let object: String =
+                    if right == "usage" { format!("schema {}", found.get::<_, &str>(10)) } else { found.get(4) };
+                let statement = format!("grant {right} on {object} to {};", found.get::<_, &str>(9));
+                faults.push(Cause::new(Reason::Permission, message).with_statement(statement));
             }
         }
         faults
@@ -116,6 +123,7 @@ impl Postgres {
              (alter table {name} add unique ({key})) or correct the manifest"
         );
         Cause::new(Reason::Schema, message)
+            .with_statement(format!("alter table {} add unique ({key});", statement::full_name(table)))
     }
 }
 

@@ -9,6 +9,7 @@ use rusqlite::{Connection, Error, OptionalExtension};
 use crate::sqlite::connection::Sqlite;
 use crate::sqlite::sql::quote;
 use crate::sqlite::verdict::of_error;
+use crate::statement::{Dialect, create_table};
 use crate::table::TableReport;
 
 const TABLE: &str = "select l.name, l.type, l.strict, coalesce(s.sql, '') from pragma_table_list(?1) l \
@@ -86,7 +87,8 @@ fn report(connection: &Connection, sink: &str, table: &Table) -> Result<TableRep
     });
     let Some(found) = found.optional().map_err(failed)? else {
         let message = format!("there is no table {name}; create it or correct the manifest");
-        return Err(Verdict::Misconfigured(Cause::new(Reason::Schema, message)));
+        let cause = Cause { statement: create_table(table, Dialect::Sqlite), ..Cause::new(Reason::Schema, message) };
+        return Err(Verdict::Misconfigured(cause));
     };
     let columns = columns(connection, &found.name).map_err(failed)?;
     let indexes = indexes(connection, &found.name).map_err(failed)?;
