@@ -4,6 +4,7 @@ use forebay_tests::forebay::Forebay;
 use forebay_tests::kafka::Kafka;
 use forebay_tests::manifest::{Binding, Manifest};
 use forebay_tests::names::Names;
+use forebay_tests::place;
 use forebay_tests::postgres::Postgres;
 use forebay_tests::tools;
 use serde_json::Value;
@@ -32,6 +33,28 @@ async fn every_statement_that_check_offers_mends_what_it_names() {
         .target("out", &format!("{{ topic = \"{}\" }}", names.published))
         .binding(Binding::new(&second, "scripted"))
         .write();
+
+    // What a person reads, to the letter.
+    let output = Forebay::run_once(&["check", manifest.arg()], &[]).await;
+    let mut shown = String::from_utf8(output.stderr).expect("the binary prints UTF-8");
+    let masks = [
+        (kafka.bootstrap(), "BROKERS"),
+        (names.published.clone(), "PUBLISHED"),
+        (names.dead_letters.clone(), "FIRST-LETTERS"),
+        (second.dead_letters.clone(), "SECOND-LETTERS"),
+        (names.topic.clone(), "FIRST"),
+        (second.topic.clone(), "SECOND"),
+        (names.database.clone(), "ROLE"),
+    ];
+    for (name, mask) in &masks {
+        shown = shown.replace(name.as_str(), mask);
+    }
+    let golden = place::root().join("tests/goldens/check/offers.txt");
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::create_dir_all(golden.parent().expect("a folder")).expect("the folder is ours");
+        std::fs::write(&golden, &shown).expect("the file is ours");
+    }
+    assert_eq!(shown, std::fs::read_to_string(&golden).unwrap_or_default(), "BLESS=1 writes it anew");
 
     let mut offered = Vec::new();
     // A compacted topic is looked at for its size only once it is not, and a table for its rights once it is there.

@@ -25,7 +25,18 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("plugin", &["wasmtime"]),
     ("guest", &["wit_component", "wit_parser", "wasmparser"]),
     ("kafka", &["rdkafka", "rdkafka_sys"]),
-    ("sink", &["tokio_postgres", "postgres_types", "deadpool_postgres", "rusqlite", "tokio_postgres_rustls", "rustls"]),
+    (
+        "sink",
+        &[
+            "tokio_postgres",
+            "postgres_types",
+            "deadpool_postgres",
+            "rusqlite",
+            "bigdecimal",
+            "tokio_postgres_rustls",
+            "rustls",
+        ],
+    ),
 ];
 
 /// What a crate may use of another's in its tests alone: components are made by hand there.
