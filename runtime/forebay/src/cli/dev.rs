@@ -12,7 +12,7 @@ pub(super) struct Command {
     /// The manifest, or its folder
     #[arg(default_value = ".", value_name = "DIR or MANIFEST")]
     manifest: Utf8PathBuf,
-    /// What is fed: a file of lines, or `-` for standard input [default: the `.jsonl` file beside the manifest, else
+    /// What is fed: a file of lines or of JSON documents, or `-` for standard input [default: the `.jsonl` file beside the manifest, else
     /// standard input]
     #[arg(long, value_name = "FILE")]
     input: Option<Utf8PathBuf>,

@@ -1,6 +1,7 @@
 //! `forebay dev`: the same runtime without servers. A cluster in this process and SQLite files stand in for them; a file
 //! or standard input is fed, each record's fate is shown, and what a person edits is taken over.
 
+mod document;
 mod embed;
 mod fate;
 mod feed;

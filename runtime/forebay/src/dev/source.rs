@@ -1,11 +1,12 @@
 //! Where lines come from: a file, the one file of samples beside the manifest, or standard input.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Cursor, Read};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio::sync::mpsc;
 
+use crate::dev::document;
 use crate::dev::input::{self, BadLine, Input};
 use crate::error::{Error, ErrorKind};
 
@@ -110,7 +111,13 @@ impl Source {
                     let message = format!("read the input `{path}`: {error}; name another with `--input FILE`");
                     Error::new(ErrorKind::Config, message)
                 };
-                Ok(Box::new(File::open(path).map_err(failed)?))
+                let file = File::open(path).map_err(failed)?;
+                if file.metadata().map_err(failed)?.len() > document::BYTES_MAX {
+                    return Ok(Box::new(file));
+                }
+                let bytes = std::fs::read(path).map_err(failed)?;
+                let lines = std::str::from_utf8(&bytes).ok().and_then(document::lines);
+                Ok(Box::new(Cursor::new(lines.map_or(bytes, String::into_bytes))))
             }
         }
     }
