@@ -19,3 +19,4 @@ mod refusals;
 mod rows;
 mod scene;
 mod spine;
+mod sqlite;
