@@ -15,13 +15,16 @@ const EXAMPLE: &str = "examples/01-orders";
 const GOLDEN: &str = "tests/goldens/dev/orders.txt";
 const ANYTHING: &str = "[..]";
 
+/// A build that nobody has to wait long for; nothing is shared with the tests' builds, which have other features.
+const BUILD: &[&str] = &["build", "--package", "forebay", "--profile", "demo"];
+
 /// Installs what is missing, builds the runtime and the example's handler, feeds the sample data, and says what to try next.
 ///
 /// # Errors
 /// When something does not build, or the example does not run through.
 pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     shell::say("demo: building the handler of the example and the runtime; the first time this takes some minutes")?;
-    let binary = build(root, &["build", "--package", "forebay"])?;
+    let binary = build(root, BUILD, "demo")?;
     let mut command = show(root, &binary);
     shell::say(&format!("demo: {}\n", typed(root, &command)))?;
     let status = command.status().with_context(|| format!("start `{}`", binary.display()))?;
@@ -35,12 +38,12 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs the same with a build that is chosen by `args`, and compares what it prints with what it should.
+/// Runs the same with a build of the profile `dev` that is chosen by `args`, and compares what it prints with what it should.
 ///
 /// # Errors
 /// When something does not build, the example does not run through, or it prints something else.
 pub(crate) fn check(root: &Path, args: &[&str]) -> anyhow::Result<()> {
-    let binary = build(root, args)?;
+    let binary = build(root, args, "debug")?;
     let mut command = show(root, &binary);
     let output = command.output().with_context(|| format!("start `{}`", typed(root, &command)))?;
     let (shown, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -53,11 +56,11 @@ pub(crate) fn check(root: &Path, args: &[&str]) -> anyhow::Result<()> {
     }
 }
 
-/// Builds the handler and the runtime, and returns the runtime's binary.
-fn build(root: &Path, args: &[&str]) -> anyhow::Result<PathBuf> {
+/// Builds the handler and the runtime, and returns the runtime's binary in the `folder` of its profile.
+fn build(root: &Path, args: &[&str], folder: &str) -> anyhow::Result<PathBuf> {
     setup::for_example(root, Path::new(EXAMPLE))?;
     shell::run(&mut shell::cargo(root, args))?;
-    Ok(shell::target()?.join("debug/forebay"))
+    Ok(shell::target()?.join(folder).join("forebay"))
 }
 
 fn show(root: &Path, binary: &Path) -> Command {
