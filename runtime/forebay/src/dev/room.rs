@@ -1,10 +1,16 @@
 //! Where `forebay dev` keeps its files: a folder beside the manifest, for one process at a time.
 
 use std::fs::{self, File};
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use forebay_sink::Sqlite;
 
+use crate::dev::of_verdict;
 use crate::error::{Error, ErrorKind};
+
+/// Nobody else has the file.
+const LOCK: Duration = Duration::from_secs(1);
 
 /// The folder, locked for as long as this lives.
 pub(super) struct Room {
@@ -36,6 +42,21 @@ impl Room {
             Error::new(ErrorKind::Config, message)
         })?;
         Ok(Self { folder, _lock: lock })
+    }
+
+    /// Runs the tables' script in a file of its own: where it fails, the tables of the session before are still there.
+    ///
+    /// # Errors
+    /// What SQLite says of the script.
+    pub(super) async fn try_script(&self, script: &str) -> Result<(), Error> {
+        let path = self.folder.join("try.sqlite");
+        let remove = || ["", "-wal", "-shm", ".lock"].map(|end| fs::remove_file(format!("{path}{end}")).is_ok());
+        let _was_there = remove();
+        let sink = Sqlite::new("schema.sqlite.sql", path.as_std_path(), LOCK);
+        let tried = sink.execute_script(script).await.map_err(|verdict| of_verdict(&verdict));
+        sink.close().await;
+        let _is_gone = remove();
+        tried
     }
 
     /// Takes the tables of an earlier run away.

@@ -51,6 +51,9 @@ impl Session {
         (partitions, script): (i32, Option<&str>),
     ) -> Result<Self, Error> {
         let plugins = load::plugins(&manifest, &host)?;
+        if let Some(script) = script {
+            room.try_script(script).await?;
+        }
         room.clear()?;
         let of_client = |error: forebay_kafka::Error| Error::new(ErrorKind::Internal, error.to_string());
         let broker = Broker::start(1).map_err(of_client)?;
