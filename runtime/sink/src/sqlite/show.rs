@@ -29,7 +29,8 @@ impl Sqlite {
         executed.await.map_err(|verdict| named(self.name(), verdict))
     }
 
-    /// Returns a table's columns, the first `limit` of its rows as text in the order of its key (of all columns where it has none), and how many there are.
+    /// Returns a table's columns, the first `limit` of its rows as text in the order of its key (of all columns where it
+    /// has none), and how many there are.
     ///
     /// # Errors
     /// Where the file is away, or there is no such table.
@@ -65,7 +66,8 @@ fn read(connection: &Connection, table: &str, limit: usize) -> Result<Shown, Err
     };
     // Without a key the order of insertion would be one of chance, where several partitions write.
     let order = if key.is_empty() { columns.iter().map(|name| quote(name)).collect() } else { key };
-    let order = order.join(", ");
+    // A table that is not there has no columns; selecting from it says so.
+    let order = if order.is_empty() { "1".to_owned() } else { order.join(", ") };
     let name = quote(table);
     let mut select = connection.prepare(&format!("select * from main.{name} order by {order} limit ?1"))?;
     let width = select.column_count();
