@@ -8,8 +8,8 @@ use forebay_core::manifest::settings::Kafka;
 
 use crate::config;
 use crate::error::Error;
-use crate::event::{Committed, Partition};
-use crate::raw::{Client, Item, NO_OFFSET, Role, topic_id};
+use crate::event::{Commit, Committed, Partition};
+use crate::raw::{Client, Item, NO_OFFSET, Queue, Role, topic_id};
 use crate::verdict::Code;
 use crate::watermarks::{Watermark, bounds};
 
@@ -17,6 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const TIMEOUT_MS: i32 = 10_000;
 /// Every real cluster names its controller as soon as it is reached.
 const CONTROLLER_TIMEOUT_MS: i32 = 5000;
+const NO_QUEUE: &str = "no memory for a queue";
 const MISSING: &str = "the cluster did not answer for this partition";
 
 /// What is known about a topic.
@@ -177,6 +178,30 @@ impl Admin {
             return Err(Error::of(&what, item.error, &Code(item.error).text()));
         }
         Ok(found.iter().map(committed).collect())
+    }
+
+    /// Sets a group's offsets from outside, and returns whether that was possible: a group that has members takes offsets
+    /// from them alone.
+    ///
+    /// # Errors
+    /// If the group's coordinator does not answer, or not to this user.
+    pub async fn commit(&self, group: &str, commits: &[(Partition, Commit)]) -> Result<bool, Error> {
+        let what = format!("set the offsets of group `{group}`");
+        let properties = config::questions(&self.kafka, Some(group));
+        let items = commits.iter().map(|(at, commit)| Item {
+            metadata: Some(commit.metadata.as_bytes().to_vec()),
+            ..Item::new(&at.topic, at.partition, commit.offset)
+        });
+        let items: Vec<Item> = items.collect();
+        let asked = self.ask(move |_| {
+            let client = Client::new(Role::Consumer, &properties).map_err(|text| (0, text))?;
+            Queue::fresh(&Arc::new(client)).ok_or((0, NO_QUEUE.to_owned()))?.commit_and_wait(&items, TIMEOUT_MS)
+        });
+        match asked.await? {
+            Ok(()) => Ok(true),
+            Err((code, _)) if Code(code) == Code::UNKNOWN_MEMBER => Ok(false),
+            Err((code, text)) => Err(Error::of(&what, code, &text)),
+        }
     }
 
     async fn ask<Answer: Send + 'static>(

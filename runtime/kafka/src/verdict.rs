@@ -85,6 +85,8 @@ impl Code {
     pub(crate) const UNKNOWN_TOPIC: Self = Self(3);
     /// The topic is there already.
     pub(crate) const TOPIC_EXISTS: Self = Self(36);
+    /// The group has members, and this is none of them.
+    pub(crate) const UNKNOWN_MEMBER: Self = Self(25);
 
     /// Returns the code's name, like `OFFSET_OUT_OF_RANGE`.
     pub fn name(self) -> String {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::committed::{Committed, WriteContext};
 use crate::ledger::AcquireRequest;
+use crate::moves::{Move, PositionRow};
 use crate::postgres::{self, Postgres};
 use crate::sqlite::{self, Sqlite};
 use crate::statement::Dialect;
@@ -115,6 +116,17 @@ impl Database {
         }
     }
 
+    /// Returns the id of the ledger in this database, `None` if there is no ledger yet.
+    ///
+    /// # Errors
+    /// Where the database is away, or the ledger is of a newer version.
+    pub async fn find_ledger(&self) -> Result<Option<String>, Verdict> {
+        match self {
+            Self::Postgres(postgres) => postgres.find_ledger().await,
+            Self::Sqlite(sqlite) => sqlite.find_ledger().await,
+        }
+    }
+
     /// Acquires a partition.
     ///
     /// # Errors
@@ -134,6 +146,51 @@ impl Database {
         match self {
             Self::Postgres(postgres) => postgres.write(context, write, now).await,
             Self::Sqlite(sqlite) => sqlite.write(context, write, now).await,
+        }
+    }
+
+    /// Returns every row of a group.
+    ///
+    /// # Errors
+    /// Where the database is away.
+    pub async fn positions(&self, source: &str, group: &str) -> Result<Vec<PositionRow>, Verdict> {
+        match self {
+            Self::Postgres(postgres) => postgres.positions(source, group).await,
+            Self::Sqlite(sqlite) => sqlite.positions(source, group).await,
+        }
+    }
+
+    /// Moves partitions, all of them or none, and returns their owner epochs in the same order.
+    ///
+    /// # Errors
+    /// Where the database is away, or an owner's transaction lasts too long.
+    pub async fn move_positions(&self, moves: &[Move]) -> Result<Vec<i64>, Verdict> {
+        match self {
+            Self::Postgres(postgres) => postgres.move_positions(moves).await,
+            Self::Sqlite(sqlite) => sqlite.move_positions(moves).await,
+        }
+    }
+
+    /// Notes that the group's offset has followed a move: from now on the group has its say again.
+    ///
+    /// # Errors
+    /// Where the database is away.
+    pub async fn followed(&self, one: &Move) -> Result<(), Verdict> {
+        match self {
+            Self::Postgres(postgres) => postgres.followed(one).await,
+            Self::Sqlite(sqlite) => sqlite.followed(one).await,
+        }
+    }
+
+    /// Returns the partitions of a group that a person has moved and nobody has taken up yet.
+    ///
+    /// # Errors
+    /// Where the database is away.
+    pub async fn decided(&self, source: &str, group: &str) -> Result<Vec<(String, i32)>, Verdict> {
+        match self {
+            Self::Postgres(postgres) => postgres.decided(source, group).await,
+            // Nobody can move anything in a file that this process has.
+            Self::Sqlite(_) => Ok(Vec::new()),
         }
     }
 }

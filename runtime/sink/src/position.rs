@@ -13,7 +13,7 @@ use crate::ledger::AcquireRequest;
 
 /// Where a partition without a row starts, in a topic that had `seen` partitions at first.
 pub(crate) fn start(request: &AcquireRequest, resolution: &Resolution, seen: i32) -> i64 {
-    let place = &request.question.partition;
+    let place = request.question.place();
     if let Resolution::Adopt(offset) = resolution {
         info!(partition = %place, offset, "the group's offset is taken over from another consumer");
         return *offset;

@@ -15,6 +15,7 @@ mod outages;
 mod poison;
 mod position;
 mod project;
+mod quarrels;
 mod refusals;
 mod rows;
 mod scene;

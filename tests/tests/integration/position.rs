@@ -1,5 +1,5 @@
-//! Which position holds: every row of the table that ledger, group and log are asked by, and the way out of each halt as its
-//! sentence says it.
+//! Which position holds: the rows of the table that ledger, group and log are asked by. Where they quarrel stands in
+//! `quarrels`.
 
 use std::time::Duration;
 
@@ -13,30 +13,30 @@ use serde_json::json;
 
 use crate::scene::{MINUTE, Scene, effect};
 
-const SCHEMA: &str = "create table log (n int)";
+pub(crate) const SCHEMA: &str = "create table log (n int)";
 
 /// Where a halted or finished run left the row.
-const HERE: &str = "where consumer_group is not null";
+pub(crate) const HERE: &str = "where consumer_group is not null";
 
-async fn scene(base: &str) -> Scene<'static> {
+pub(crate) async fn scene(base: &str) -> Scene<'static> {
     Scene::shared(base, SCHEMA).await
 }
 
-fn manifest(scene: &Scene<'_>) -> Manifest {
+pub(crate) fn manifest(scene: &Scene<'_>) -> Manifest {
     scene.manifest(&[("log", "")])
 }
 
-async fn produce(scene: &Scene<'_>, numbers: std::ops::Range<i32>) {
+pub(crate) async fn produce(scene: &Scene<'_>, numbers: std::ops::Range<i32>) {
     scene.put_each(numbers.map(|n| effect("insert", "log", json!({ "n": n })))).await;
 }
 
-async fn applied(scene: &Scene<'_>) -> Vec<i32> {
+pub(crate) async fn applied(scene: &Scene<'_>) -> Vec<i32> {
     let texts = scene.texts("select n::text from log order by log.n").await;
     texts.iter().map(|text| text.parse().unwrap()).collect()
 }
 
 /// Commits as any other consumer would, or with metadata.
-fn commit(scene: &Scene<'_>, offset: i64, metadata: &str) {
+pub(crate) fn commit(scene: &Scene<'_>, offset: i64, metadata: &str) {
     let mut config = scene.kafka.client_config();
     let consumer: BaseConsumer = config.set("group.id", &scene.names.group).create().unwrap();
     let mut list = TopicPartitionList::new();
@@ -45,13 +45,13 @@ fn commit(scene: &Scene<'_>, offset: i64, metadata: &str) {
     consumer.commit(&list, CommitMode::Sync).unwrap();
 }
 
-fn committed(scene: &Scene<'_>) -> oracle::Committed {
+pub(crate) fn committed(scene: &Scene<'_>) -> oracle::Committed {
     let place = (scene.names.topic.clone(), 0);
     oracle::committed(scene.kafka, &scene.names.group, &scene.names.topic)[&place].clone()
 }
 
 /// Starts, waits for a halt with these words, sees that nothing was done, and stops.
-async fn halts(scene: &Scene<'_>, manifest: &Manifest, words: &[&str]) -> String {
+pub(crate) async fn halts(scene: &Scene<'_>, manifest: &Manifest, words: &[&str]) -> String {
     let before = (applied(scene).await, scene.positions().await);
     let forebay = Forebay::start(&manifest.write(), &[]);
     let sentence = scene.until_halted(&forebay, &[&["position: "], words].concat()).await;
@@ -62,7 +62,7 @@ async fn halts(scene: &Scene<'_>, manifest: &Manifest, words: &[&str]) -> String
 }
 
 /// Moves the group with Kafka's own tool, which writes no metadata.
-async fn move_group(scene: &Scene<'_>, offset: i64) {
+pub(crate) async fn move_group(scene: &Scene<'_>, offset: i64) {
     groups::reset_offsets(scene.kafka, &scene.names.group, &scene.names.topic, &["--to-offset", &offset.to_string()])
         .await;
 }
@@ -126,49 +126,6 @@ async fn a_group_is_taken_over_from_another_consumer_and_marked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_empty_database_is_not_taken_for_the_one_the_group_was_run_with() {
-    let mut scene = scene("position_empty").await;
-    produce(&scene, 0..3).await;
-    scene.run_through(&manifest(&scene)).await;
-    scene.names.database = forebay_tests::names::Names::new("position_other").database;
-    scene.postgres.create_database(&scene.names.database).await;
-    scene.execute(SCHEMA).await;
-    produce(&scene, 3..5).await;
-    halts(&scene, &manifest(&scene), &["another database", "consumer-groups tool"]).await;
-    move_group(&scene, 3).await;
-    scene.run_through(&manifest(&scene)).await;
-    assert_eq!(applied(&scene).await, [3, 4]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_group_that_somebody_moved_halts_and_either_way_out_works() {
-    for (metadata, takes_group) in [("", true), ("fb1;another-ledger;7", false)] {
-        let scene = scene("position_moved").await;
-        produce(&scene, 0..3).await;
-        scene.run_through(&manifest(&scene)).await;
-        // At the same place it does not matter who was there.
-        commit(&scene, 3, metadata);
-        scene.run_through(&manifest(&scene)).await;
-        produce(&scene, 3..5).await;
-        commit(&scene, 1, metadata);
-        halts(
-            &scene,
-            &manifest(&scene),
-            &["is 1, moved by somebody else", "the ledger is at 3", "set next_offset = 1"],
-        )
-        .await;
-        if takes_group {
-            scene.execute(&format!("update forebay.ledger set next_offset = 1 {HERE}")).await;
-        } else {
-            move_group(&scene, 3).await;
-        }
-        scene.run_through(&manifest(&scene)).await;
-        let wanted = if takes_group { vec![0, 1, 1, 2, 2, 3, 4] } else { vec![0, 1, 2, 3, 4] };
-        assert_eq!(applied(&scene).await, wanted);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_rewound_database_is_followed_with_a_warning() {
     let scene = scene("position_rewound").await;
     produce(&scene, 0..4).await;
@@ -181,37 +138,6 @@ async fn a_rewound_database_is_followed_with_a_warning() {
     assert!(forebay.log().contains("the database was rewound"), "it says so:\n{}", forebay.tail());
     scene.rest(&forebay).await;
     assert_eq!(applied(&scene).await, [0, 1, 2, 3]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn records_that_are_gone_are_counted_and_nobody_jumps_over_them() {
-    let scene = scene("position_gone").await;
-    produce(&scene, 0..2).await;
-    scene.run_through(&manifest(&scene)).await;
-    produce(&scene, 2..10).await;
-    scene.kafka.delete_records(&scene.names.topic, 0, 5).await;
-    halts(&scene, &manifest(&scene), &["3 offsets are gone", "below the log's start 5", "set next_offset = 5"]).await;
-    scene.execute(&format!("update forebay.ledger set next_offset = 5 {HERE}")).await;
-    move_group(&scene, 5).await;
-    scene.run_through(&manifest(&scene)).await;
-    assert_eq!(applied(&scene).await, [0, 1, 5, 6, 7, 8, 9]);
-    scene.execute(&format!("update forebay.ledger set next_offset = 17 {HERE}")).await;
-    halts(&scene, &manifest(&scene), &["above the log's end 10", "7 offsets are gone", "set next_offset = 10"]).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_topic_made_anew_never_looks_like_a_fresh_start() {
-    let scene = scene("position_anew").await;
-    produce(&scene, 0..3).await;
-    scene.run_through(&manifest(&scene)).await;
-    scene.kafka.delete_topic(&scene.names.topic).await;
-    scene.kafka.create_topic(&scene.names.topic, 1, &[]).await;
-    // Just as many: the positions alone tell nothing.
-    produce(&scene, 10..13).await;
-    halts(&scene, &manifest(&scene), &["was made anew", "delete the row"]).await;
-    scene.execute(&format!("delete from forebay.ledger {HERE}")).await;
-    scene.run_through(&manifest(&scene)).await;
-    assert_eq!(applied(&scene).await, [0, 1, 2, 10, 11, 12]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -231,19 +157,6 @@ async fn a_topic_made_anew_while_it_runs_halts() {
     let (before, after) = applied.split_at(3);
     assert_eq!(before, [0, 1, 2]);
     assert!(after.iter().all(|id| *id >= 13), "{applied:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn another_bindings_rows_are_left_alone() {
-    let scene = scene("position_binding").await;
-    produce(&scene, 0..3).await;
-    scene.run_through(&manifest(&scene)).await;
-    produce(&scene, 3..5).await;
-    let renamed = manifest(&scene).set("name", "\"renamed\"");
-    halts(&scene, &renamed, &["belongs to binding", "not to `renamed`", "set binding = 'renamed'"]).await;
-    scene.execute(&format!("update forebay.ledger set binding = 'renamed' {HERE}")).await;
-    scene.run_through(&renamed).await;
-    assert_eq!(applied(&scene).await, [0, 1, 2, 3, 4]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -87,6 +87,8 @@ pub enum Event {
         /// What was lost.
         cause: Cause,
     },
+    /// A person has moved the position in the ledger.
+    Moved,
     /// Finish what is in flight and take nothing new.
     Drain,
     /// The time that was asked for by [`Action::WakeAt`] has come.

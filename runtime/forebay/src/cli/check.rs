@@ -210,7 +210,8 @@ async fn table_of(sink: &Database, table: &Table) -> Vec<Error> {
     errors
 }
 
-fn of_kafka(error: &forebay_kafka::Error) -> Error {
+/// What a one-shot command says of the cluster.
+pub(super) fn of_kafka(error: &forebay_kafka::Error) -> Error {
     let kind = match error.kind() {
         Kind::Unavailable | Kind::Fatal => ErrorKind::Unavailable,
         Kind::Configuration => ErrorKind::Config,

@@ -5,6 +5,7 @@ mod dev;
 mod init;
 mod offer;
 mod plugin;
+mod position;
 mod unbuilt;
 
 use camino::Utf8PathBuf;
@@ -69,6 +70,8 @@ enum Command {
     },
     /// Runs the bindings without servers: feeds a file or standard input and shows what becomes of each record
     Dev(dev::Command),
+    /// Where partitions stand, and moving them
+    Position(position::Position),
     /// A handler of your own: makes a project, builds its component
     Plugin(plugin::Command),
     /// Prints the version
@@ -97,6 +100,7 @@ impl Args {
             Command::Check { manifest, offline } => check::run(&manifest, offline, self.output == Output::Json),
             Command::Init { manifest, print } => init::run(&manifest, print, self.output == Output::Json),
             Command::Dev(command) => command.run(self.output == Output::Json),
+            Command::Position(command) => command.run(self.output == Output::Json),
             Command::Plugin(command) => command.run(self.output == Output::Json),
             Command::Version => {
                 version(self.output);

@@ -25,8 +25,6 @@ pub(super) enum Command {
     Pause(Rest),
     /// Resumes a binding (not built yet)
     Resume(Rest),
-    /// Shows and moves positions (not built yet)
-    Position(Rest),
     /// Dead letters: browse and send back (not built yet)
     Dlq(Rest),
     /// Shell completions (not built yet)
@@ -42,7 +40,6 @@ impl Command {
             Self::Why(rest) => ("why", rest),
             Self::Pause(rest) => ("pause", rest),
             Self::Resume(rest) => ("resume", rest),
-            Self::Position(rest) => ("position", rest),
             Self::Dlq(rest) => ("dlq", rest),
             Self::Completions(rest) => ("completions", rest),
         };
@@ -62,7 +59,8 @@ pub(super) fn refuse(what: &str) -> Error {
     Error::new(
         ErrorKind::Usage,
         format!(
-            "{what} is not built yet; this version has `run`, `dev`, `check`, `init`, `plugin new`, `plugin build` and `version`"
+            "{what} is not built yet; this version has `run`, `dev`, `check`, `init`, `position`, \
+             `plugin new`, `plugin build` and `version`"
         ),
     )
 }

@@ -65,7 +65,8 @@ async fn request(
         key: key(binding, at),
         owner: owner.to_owned(),
         question: Question {
-            partition: format!("{}/{}", at.topic, at.partition),
+            topic: at.topic.to_string(),
+            partition: at.partition,
             group: binding.settings.group.clone(),
             binding: binding.settings.name.clone(),
             ledger_id: ledger_id.to_owned(),

@@ -6,6 +6,7 @@ mod compute;
 mod consumers;
 mod fetched;
 mod observer;
+mod positions;
 mod registry;
 mod runner;
 mod send;

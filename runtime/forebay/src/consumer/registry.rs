@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use forebay_sink::Database;
+
 use crate::consumer::binding::Binding;
 
 /// The bindings of one consumer group, by topic.
@@ -27,6 +29,18 @@ impl Registry {
     /// Returns the binding that reads a topic.
     pub fn binding(&self, topic: &str) -> Option<&Arc<Binding>> {
         self.by_topic.get(topic)
+    }
+
+    /// Returns the databases that hold the group's positions, each with what its ledger calls the cluster.
+    pub fn sinks(&self) -> Vec<(Database, String)> {
+        let mut sinks: Vec<(Database, String)> = Vec::new();
+        for binding in self.by_topic.values() {
+            let Some(sink) = &binding.needs.sink else { continue };
+            if !sinks.iter().any(|(known, _)| known.name() == sink.name()) {
+                sinks.push((sink.clone(), binding.needs.source.clone()));
+            }
+        }
+        sinks
     }
 
     /// Returns the group's topics.

@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, error, info, info_span, warn};
 
 use crate::consumer::observer::Observer;
+use crate::consumer::positions;
 use crate::consumer::registry::Registry;
 use crate::consumer::shell::{Order, Shell, Surroundings};
 use crate::consumer::topics;
@@ -114,8 +115,13 @@ impl Runner {
         let (made_anew, mut anew) = mpsc::channel(1);
         let watched = stop.child_token();
         let _ends_the_watch = watched.clone().drop_guard();
-        let watch = topics::watch(group.admin(), self.registry.topics(), made_anew, watched);
+        let watch = topics::watch(group.admin(), self.registry.topics(), made_anew, watched.clone());
         lanes.spawn(watch.in_current_span());
+        let (moved_by_hand, mut moved) = mpsc::channel(1);
+        for (sink, source) in self.registry.sinks() {
+            let watch = positions::watch(sink, (source, self.group.clone()), moved_by_hand.clone(), watched.clone());
+            lanes.spawn(watch.in_current_span());
+        }
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -123,6 +129,12 @@ impl Runner {
                     warn!(topic, "the topic was made anew");
                     for (_, lane) in running.iter().filter(|(partition, _)| *partition.topic == *topic) {
                         let _it_ended_already = lane.orders.try_send(Order::Anew);
+                    }
+                }
+                Some(partition) = moved.recv() => {
+                    if let Some(lane) = running.get(&partition) {
+                        info!(partition = name(&partition), "its position was moved by hand; it is taken up from there");
+                        let _it_ended_already = lane.orders.try_send(Order::Moved);
                     }
                 }
                 _ = beat.tick() => self.board.group(&self.group, |view| view.since_last_turn = group.since_last_turn()),

@@ -49,6 +49,8 @@ pub(super) struct Surroundings {
 pub(super) enum Order {
     /// Finish what is in flight, then end.
     Drain,
+    /// A person has moved its position.
+    Moved,
     /// The topic was deleted and made anew: what is next in it is not what was next.
     Anew,
     /// The partition is gone: end as soon as no transaction is under way.
@@ -182,6 +184,7 @@ impl Shell {
     fn on(&mut self, heard: Heard) {
         let event = match heard {
             Heard::Order(Some(Order::Drain)) => Some(Event::Drain),
+            Heard::Order(Some(Order::Moved)) => Some(Event::Moved),
             Heard::Order(Some(Order::Anew)) => Some(fetched::anew(&self.at)),
             Heard::Order(Some(Order::Let) | None) | Heard::Fetched(None) => {
                 self.is_over = true;

@@ -4,14 +4,17 @@
 use std::ffi::CStr;
 use std::ptr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rdkafka::bindings as sys;
 
 use super::client::Client;
 use super::code::owned;
-use super::event::Queue;
+use super::event::{EventKind, Queue};
 use super::list::{Item, List};
 
+const POLL_MS: i32 = 100;
+const TIMED_OUT: i32 = -185;
 const NO_MEMORY: &str = "no memory for a list of partitions";
 
 /// How a group hands partitions out.
@@ -137,6 +140,20 @@ impl Client {
 }
 
 impl Queue {
+    /// Commits from outside the group and waits for the coordinator's answer, at most `timeout_ms`.
+    pub(crate) fn commit_and_wait(&self, items: &[Item], timeout_ms: i32) -> Result<(), Failure> {
+        self.client().commit(items, self, 0)?;
+        let deadline = Instant::now() + Duration::from_millis(u64::from(timeout_ms.unsigned_abs()));
+        while Instant::now() < deadline {
+            let Some(event) = self.poll(POLL_MS) else { continue };
+            if event.kind() == EventKind::Commit {
+                let refused = event.partitions().iter().map(|item| item.error).find(|code| *code != 0);
+                return check(refused.unwrap_or(event.code()));
+            }
+        }
+        check(TIMED_OUT)
+    }
+
     /// Starts to leave the group. The last rebalance comes out of this queue, which must be served until
     /// [`Queue::is_closed`].
     pub(crate) fn close_consumer(&self) -> Result<(), Failure> {

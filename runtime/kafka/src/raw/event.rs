@@ -72,7 +72,7 @@ impl Queue {
     }
 
     /// Returns a new queue for the answers of one call.
-    pub(super) fn fresh(client: &Arc<Client>) -> Option<Self> {
+    pub(crate) fn fresh(client: &Arc<Client>) -> Option<Self> {
         // SAFETY: the handle is alive.
         let queue = unsafe { sys::rd_kafka_queue_new(client.ptr()) };
         NonNull::new(queue).map(|queue| Self { queue, client: Arc::clone(client) })

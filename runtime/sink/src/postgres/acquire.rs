@@ -14,7 +14,7 @@ use crate::position;
 use crate::postgres::connection::Postgres;
 use crate::postgres::verdict::of_error;
 
-const SELECT: &str = "select next_offset, owner_epoch, cluster_id, topic_id, binding from forebay.ledger \
+const SELECT: &str = "select next_offset, owner_epoch, owner, cluster_id, topic_id, binding from forebay.ledger \
     where source = $1 and consumer_group = $2 and topic = $3 and partition = $4 for update";
 
 const TAKE: &str = "update forebay.ledger set owner_epoch = owner_epoch + 1, owner = $5, \
@@ -54,13 +54,14 @@ impl Postgres {
         let row = found.map(|row| LedgerRow {
             next_offset: row.get(0),
             owner_epoch: row.get(1),
-            cluster_id: row.get(2),
-            topic_id: row.get(3),
-            binding: row.get(4),
+            owner: row.get(2),
+            cluster_id: row.get(3),
+            topic_id: row.get(4),
+            binding: row.get(5),
         });
         let Question { cluster_id, topic_id, .. } = &request.question;
         let (owner, digest) = (&request.owner, &request.plugin_digest);
-        let place = &request.question.partition;
+        let place = request.question.place();
         let (position, epoch) = match resolve(row.as_ref(), request.group_offset.as_ref(), &request.question) {
             Resolution::Halt(cause) => return Err(Verdict::Misconfigured(cause)),
             Resolution::Resume(position, warning) => {

@@ -6,6 +6,7 @@ mod catalogue;
 mod connection;
 mod flush;
 mod isolate;
+mod moves;
 mod schema;
 mod sql;
 mod tls;

@@ -162,7 +162,7 @@ impl Postgres {
     ///
     /// # Errors
     /// Where the server is away, or the ledger is of a newer version.
-    async fn find_ledger(&self) -> Result<Option<String>, Verdict> {
+    pub async fn find_ledger(&self) -> Result<Option<String>, Verdict> {
         let client = self.client().await?;
         let exists = self.bounded(client.query_one("select to_regclass('forebay.meta') is not null", &[])).await?;
         if !exists.map_err(|error| of_error(&error))?.get::<_, bool>(0) {

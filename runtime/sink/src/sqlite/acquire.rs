@@ -3,7 +3,7 @@
 
 use forebay_core::lane::Acquired;
 use forebay_core::lane::position::{LedgerRow, Question, Resolution, resolve};
-use forebay_core::verdict::{Cause, Verdict};
+use forebay_core::verdict::Verdict;
 use rusqlite::{Connection, Error, OptionalExtension, params};
 use tracing::warn;
 
@@ -14,7 +14,7 @@ use crate::sqlite::connection::Sqlite;
 use crate::sqlite::file::Absent;
 use crate::sqlite::verdict::{of_commit, of_error};
 
-const SELECT: &str = "select next_offset, owner_epoch, cluster_id, topic_id, binding from forebay_ledger \
+const SELECT: &str = "select next_offset, owner_epoch, owner, cluster_id, topic_id, binding from forebay_ledger \
     where source = ?1 and consumer_group = ?2 and topic = ?3 and partition = ?4";
 
 const TAKE: &str = "update forebay_ledger set owner_epoch = owner_epoch + 1, owner = ?5, \
@@ -54,13 +54,13 @@ fn acquire(connection: &Connection, request: &AcquireRequest) -> Result<Acquired
     connection.execute(NOTE, params![source, group, topic, request.partitions]).map_err(failed)?;
     let found = connection.query_row(SELECT, params![source, group, topic, partition], ledger_row).optional();
     let row = found.map_err(failed)?;
-    let Question { cluster_id, topic_id, binding, partition: place, .. } = &request.question;
+    let Question { cluster_id, topic_id, binding, .. } = &request.question;
     let (owner, digest) = (&request.owner, &request.plugin_digest);
     let (position, epoch) = match resolve(row.as_ref(), request.group_offset.as_ref(), &request.question) {
-        Resolution::Halt(cause) => return Err(Verdict::Misconfigured(here(cause))),
+        Resolution::Halt(cause) => return Err(Verdict::Misconfigured(cause)),
         Resolution::Resume(position, warning) => {
             if let Some(warning) = warning {
-                warn!(partition = %place, "{warning}");
+                warn!(partition = %request.question.place(), "{warning}");
             }
             let values = params![source, group, topic, partition, owner, cluster_id, topic_id, digest];
             (position, connection.query_row(TAKE, values, |row| row.get(0)).map_err(failed)?)
@@ -88,13 +88,9 @@ fn ledger_row(row: &rusqlite::Row<'_>) -> Result<LedgerRow, Error> {
     Ok(LedgerRow {
         next_offset: row.get(0)?,
         owner_epoch: row.get(1)?,
-        cluster_id: row.get(2)?,
-        topic_id: row.get(3)?,
-        binding: row.get(4)?,
+        owner: row.get(2)?,
+        cluster_id: row.get(3)?,
+        topic_id: row.get(4)?,
+        binding: row.get(5)?,
     })
-}
-
-/// The core names the ledger as PostgreSQL has it, in a schema.
-fn here(cause: Cause) -> Cause {
-    Cause { message: cause.message.replace("forebay.ledger", "forebay_ledger"), ..cause }
 }

@@ -7,6 +7,7 @@ mod connection;
 mod decimal;
 mod file;
 mod isolate;
+mod moves;
 mod schema;
 mod show;
 mod sql;

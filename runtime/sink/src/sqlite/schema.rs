@@ -111,6 +111,14 @@ impl Sqlite {
         made.map_err(|verdict| named(self.name(), verdict))
     }
 
+    /// Returns the id of the ledger in this file, `None` if there is no ledger yet.
+    ///
+    /// # Errors
+    /// Where there is no file, or the ledger is of a newer version.
+    pub async fn find_ledger(&self) -> Result<Option<String>, Verdict> {
+        self.look(find_ledger).await
+    }
+
     /// Returns the id of the ledger in this file; makes the ledger if it is missing.
     ///
     /// # Errors

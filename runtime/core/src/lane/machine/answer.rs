@@ -192,6 +192,12 @@ impl Lane {
         self.block(now + PROBE, cause, true, true, now);
     }
 
+    /// The row is somebody else's since a person moved it: it is acquired anew, at once and whatever else is waited for.
+    pub(super) fn moved(&mut self, now: Duration) {
+        let cause = Cause::new(Reason::Position, "the position was moved by hand; it is taken up from there");
+        self.block(now, cause, false, true, now);
+    }
+
     pub(super) fn drain(&mut self) {
         self.is_draining = true;
         self.queue.clear();

@@ -137,6 +137,7 @@ impl Lane {
                 self.lost(cause, now);
             }
             Event::Lost { .. } => {}
+            Event::Moved => self.moved(now),
             Event::Drain => self.drain(),
         }
         self.advance(now, actions);

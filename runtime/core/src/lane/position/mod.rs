@@ -1,10 +1,16 @@
 //! Which position holds when ledger, consumer group and log are asked: the acquire table, as a pure function.
 
+mod halt;
+
 use crate::manifest::settings::Start;
-use crate::verdict::{Cause, Reason};
+use crate::verdict::Cause;
 
 /// The first part of commit metadata that Forebay writes.
 const MARKER: &str = "fb1;";
+
+/// How the owner of a row begins while a position that a person has decided waits to be taken up: until then it holds
+/// whatever the group's offset says.
+pub const DECIDED: &str = "forebay position:";
 
 /// A partition's row in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +19,8 @@ pub struct LedgerRow {
     pub next_offset: i64,
     /// How often the row was acquired.
     pub owner_epoch: i64,
+    /// Who acquired it last, or who moved it.
+    pub owner: String,
     /// The cluster it was written for.
     pub cluster_id: Option<String>,
     /// The topic it was written for.
@@ -33,8 +41,10 @@ pub struct GroupOffset {
 /// What is asked about a partition, besides its row and its group offset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
-    /// `topic/partition`, for people.
-    pub partition: String,
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
     /// The consumer group, for people.
     pub group: String,
     /// The binding that asks.
@@ -65,6 +75,49 @@ pub enum Resolution {
     Halt(Cause),
 }
 
+/// What a person's `adopt` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adoption {
+    /// The group's offset.
+    Group(i64),
+    /// The ledger's own position: only the row's binding changes, or nothing.
+    Ledger(i64),
+    /// There is nothing to take.
+    Nothing,
+}
+
+impl LedgerRow {
+    /// Whether a person has moved it and no process has taken it up since.
+    pub fn is_decided(&self) -> bool {
+        self.owner.starts_with(DECIDED)
+    }
+
+    /// Whether its offsets are those of this log: the same cluster and topic, as far as both are known.
+    pub fn is_of_log(&self, cluster_id: Option<&str>, topic_id: Option<&str>) -> bool {
+        !differs(self.cluster_id.as_deref(), cluster_id) && !differs(self.topic_id.as_deref(), topic_id)
+    }
+}
+
+impl GroupOffset {
+    /// Whether Forebay committed it, whatever its database.
+    pub fn is_marked(&self) -> bool {
+        self.metadata.starts_with(MARKER)
+    }
+
+    /// Whether Forebay committed it with this ledger.
+    pub fn is_of_ledger(&self, ledger_id: &str) -> bool {
+        let rest = self.metadata.strip_prefix(MARKER);
+        rest.and_then(|rest| rest.split(';').next()).is_some_and(|id| id == ledger_id)
+    }
+}
+
+impl Question {
+    /// Returns `topic/partition`, for people.
+    pub fn place(&self) -> String {
+        format!("{}/{}", self.topic, self.partition)
+    }
+}
+
 /// Returns the commit metadata that marks an offset as this ledger's.
 pub fn marker(ledger_id: &str, epoch: i64) -> String {
     format!("{MARKER}{ledger_id};{epoch}")
@@ -73,9 +126,12 @@ pub fn marker(ledger_id: &str, epoch: i64) -> String {
 /// Says which position holds.
 pub fn resolve(ledger: Option<&LedgerRow>, group: Option<&GroupOffset>, question: &Question) -> Resolution {
     match (ledger, group) {
-        (None, None) => start(question),
-        (None, Some(group)) if is_marked(group) => Resolution::Halt(other_database(group, question)),
-        (None, Some(group)) => match outside_log(group.offset, "the group's offset", question) {
+        (None, None) => match question.start {
+            Start::Error => Resolution::Halt(halt::no_position(question)),
+            Start::Earliest | Start::Latest | Start::Timestamp(_) => Resolution::Start,
+        },
+        (None, Some(group)) if group.is_marked() => Resolution::Halt(halt::other_database(group, question)),
+        (None, Some(group)) => match halt::outside_log(group.offset, "the group's offset", question) {
             Some(cause) => Resolution::Halt(cause),
             None => Resolution::Adopt(group.offset),
         },
@@ -83,128 +139,42 @@ pub fn resolve(ledger: Option<&LedgerRow>, group: Option<&GroupOffset>, question
     }
 }
 
-fn start(question: &Question) -> Resolution {
-    match question.start {
-        Start::Error => Resolution::Halt(halt(format!(
-            "{} of group `{}` has no position in the ledger or the group, and the manifest says start = \"error\"; set \
-             start to \"earliest\", \"latest\" or a time, or commit an offset for the group",
-            question.partition, question.group
-        ))),
-        Start::Earliest | Start::Latest | Start::Timestamp(_) => Resolution::Start,
+/// Says what `adopt` takes: the group's offset where somebody else set it or the row is none of this log's; the ledger's
+/// own where the group only follows it.
+pub fn adopt(ledger: Option<&LedgerRow>, group: Option<&GroupOffset>, question: &Question) -> Adoption {
+    let Question { cluster_id, topic_id, ledger_id, .. } = question;
+    let row = ledger.filter(|row| row.is_of_log(cluster_id.as_deref(), topic_id.as_deref()));
+    match (row, group) {
+        (Some(row), Some(group)) if group.is_of_ledger(ledger_id) => Adoption::Ledger(row.next_offset),
+        (_, Some(group)) => Adoption::Group(group.offset),
+        (Some(row), None) => Adoption::Ledger(row.next_offset),
+        (None, None) => Adoption::Nothing,
     }
 }
 
 fn resume(row: &LedgerRow, group: Option<&GroupOffset>, question: &Question) -> Resolution {
     let position = row.next_offset;
-    if let Some(cause) = mistaken(row, question).or_else(|| outside_log(position, "the ledger's position", question)) {
+    if let Some(cause) =
+        halt::mistaken(row, question).or_else(|| halt::outside_log(position, "the ledger's position", question))
+    {
         return Resolution::Halt(cause);
     }
     match group {
         None => Resolution::Resume(position, None),
+        Some(_) if row.is_decided() => Resolution::Resume(position, None),
         Some(group) if group.offset == position => Resolution::Resume(position, None),
-        Some(group) if !is_ours(group, question) => Resolution::Halt(moved_group(position, group, question)),
+        Some(group) if !group.is_of_ledger(&question.ledger_id) => {
+            Resolution::Halt(halt::moved_group(position, group, question))
+        }
         Some(group) if group.offset > position => {
-            Resolution::Resume(position, Some(rewound(position, group, question)))
+            Resolution::Resume(position, Some(halt::rewound(position, group, question)))
         }
         Some(_) => Resolution::Resume(position, None),
     }
 }
 
-fn is_marked(group: &GroupOffset) -> bool {
-    group.metadata.starts_with(MARKER)
-}
-
-fn is_ours(group: &GroupOffset, question: &Question) -> bool {
-    let rest = group.metadata.strip_prefix(MARKER);
-    rest.and_then(|rest| rest.split(';').next()).is_some_and(|id| id == question.ledger_id)
-}
-
-/// Checked columns: a row of another cluster, topic or binding never looks like a fresh start.
-fn mistaken(row: &LedgerRow, question: &Question) -> Option<Cause> {
-    let differs =
-        |known: &Option<String>, now: &Option<String>| matches!((known, now), (Some(known), Some(now)) if known != now);
-    let Question { partition, group, binding, .. } = question;
-    let by_hand = by_hand(question);
-    if row.binding != *binding {
-        let other = &row.binding;
-        return Some(halt(format!(
-            "{partition} of group `{group}` belongs to binding `{other}` in the ledger, not to `{binding}`; give this \
-             binding a group of its own, or, if it was renamed, set binding = '{binding}' in {by_hand}"
-        )));
-    }
-    if differs(&row.cluster_id, &question.cluster_id) {
-        return Some(halt(format!(
-            "{partition} of group `{group}` was processed on another cluster (id {}, this one is {}); give this cluster \
-             its own kafka.name in the manifest, or delete the row in {by_hand} to start anew",
-            row.cluster_id.as_deref().unwrap_or_default(),
-            question.cluster_id.as_deref().unwrap_or_default()
-        )));
-    }
-    if differs(&row.topic_id, &question.topic_id) {
-        return Some(halt(format!(
-            "{partition} was made anew since group `{group}` processed it up to offset {}; to start on the new topic, \
-             delete the row in {by_hand}",
-            row.next_offset
-        )));
-    }
-    None
-}
-
-fn outside_log(position: i64, whose: &str, question: &Question) -> Option<Cause> {
-    let Question { partition, group, log: (low, high), .. } = question;
-    let by_hand = by_hand(question);
-    if position < *low {
-        let gone = low - position;
-        return Some(halt(format!(
-            "{whose} {position} of {partition}, group `{group}`, is below the log's start {low}: {gone} offsets are gone; \
-             to go on at the log's start, set next_offset = {low} in {by_hand} and the group's offset to {low}"
-        )));
-    }
-    if position > *high {
-        let gone = position - high;
-        return Some(halt(format!(
-            "{whose} {position} of {partition}, group `{group}`, is above the log's end {high}: {gone} offsets are gone; \
-             to go on at the log's end, set next_offset = {high} in {by_hand} and the group's offset to {high}"
-        )));
-    }
-    None
-}
-
-fn other_database(group_offset: &GroupOffset, question: &Question) -> Cause {
-    let Question { partition, group, .. } = question;
-    halt(format!(
-        "group `{group}` was run by Forebay up to offset {} of {partition}, but with another database than this one, whose \
-         ledger has no row for it; connect the database it was run with, or, to take the group's offset over, commit it \
-         again without Forebay's metadata with Kafka's own consumer-groups tool while no process runs",
-        group_offset.offset
-    ))
-}
-
-fn moved_group(position: i64, group_offset: &GroupOffset, question: &Question) -> Cause {
-    let Question { partition, group, .. } = question;
-    let offset = group_offset.offset;
-    let by_hand = by_hand(question);
-    halt(format!(
-        "the offset of group `{group}` for {partition} is {offset}, moved by somebody else, and the ledger is at {position}; \
-         to take the group's, set next_offset = {offset} in {by_hand} while no process runs; to keep the ledger's, set the \
-         group's offset to {position} with Kafka's own consumer-groups tool"
-    ))
-}
-
-fn rewound(position: i64, group: &GroupOffset, question: &Question) -> String {
-    format!(
-        "the ledger of {} is at {position}, below the group's offset {}: the database was rewound, and its records are \
-         processed again from there",
-        question.partition, group.offset
-    )
-}
-
-fn by_hand(question: &Question) -> String {
-    format!("forebay.ledger where consumer_group = '{}' and this topic and partition", question.group)
-}
-
-fn halt(message: String) -> Cause {
-    Cause::new(Reason::Position, message)
+fn differs(known: Option<&str>, now: Option<&str>) -> bool {
+    matches!((known, now), (Some(known), Some(now)) if known != now)
 }
 
 #[cfg(test)]

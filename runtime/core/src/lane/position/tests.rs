@@ -1,10 +1,12 @@
 //! The acquire table, row by row.
 
 use super::*;
+use crate::verdict::Reason;
 
 fn question() -> Question {
     Question {
-        partition: "orders/3".into(),
+        topic: "orders".into(),
+        partition: 3,
         group: "g".into(),
         binding: "orders".into(),
         ledger_id: "here".into(),
@@ -17,7 +19,7 @@ fn question() -> Question {
 
 fn ledger(next_offset: i64) -> LedgerRow {
     let [cluster_id, topic_id] = ["c1", "t1"].map(|id| Some(id.to_owned()));
-    LedgerRow { next_offset, owner_epoch: 1, cluster_id, topic_id, binding: "orders".into() }
+    LedgerRow { next_offset, owner_epoch: 1, owner: "here:1:1".into(), cluster_id, topic_id, binding: "orders".into() }
 }
 
 fn group(offset: i64, metadata: &str) -> GroupOffset {
@@ -94,4 +96,53 @@ fn a_row_of_another_cluster_topic_or_binding_halts() {
     }
     let unknown = LedgerRow { topic_id: None, cluster_id: None, ..ledger(500) };
     assert_eq!(resolve(Some(&unknown), None, &question()), Resolution::Resume(500, None));
+}
+
+#[test]
+fn what_a_person_decided_holds_whatever_the_group_says() {
+    let decided = LedgerRow { owner: format!("{DECIDED} here:1"), ..ledger(500) };
+    for metadata in ["", "fb1;there;2", "fb1;here;2"] {
+        for offset in [400, 600] {
+            let group = group(offset, metadata);
+            assert_eq!(resolve(Some(&decided), Some(&group), &question()), Resolution::Resume(500, None));
+        }
+    }
+    // But not over a log that is another one.
+    let anew = LedgerRow { topic_id: Some("t2".into()), ..decided };
+    assert!(halts(&resolve(Some(&anew), None, &question())));
+}
+
+#[test]
+fn every_halt_names_the_commands_that_lead_out() {
+    let says = |ledger: Option<&LedgerRow>, group: Option<&GroupOffset>, words: &[&str]| {
+        let Resolution::Halt(cause) = resolve(ledger, group, &Question { start: Start::Error, ..question() }) else {
+            panic!("no halt for {words:?}")
+        };
+        for word in words {
+            assert!(cause.message.contains(word), "`{word}` in: {}", cause.message);
+        }
+    };
+    let [adopt, set] =
+        ["adopt", "set"].map(|verb| format!("`forebay position {verb} orders --topic orders --partition 3"));
+    says(None, None, &["900 offsets", &set]);
+    says(None, Some(&group(400, "fb1;there;2")), &["600 offsets", &adopt, &set]);
+    says(Some(&ledger(500)), Some(&group(400, "")), &["100 offsets", "again", &adopt, &format!("{set} --to 500`")]);
+    says(Some(&ledger(500)), Some(&group(501, "")), &["1 offset in", "not processed", &adopt]);
+    says(Some(&ledger(90)), None, &["10 offsets are gone", &format!("{set} --to earliest`")]);
+    says(Some(&ledger(1007)), None, &["7 offsets are gone", &format!("{set} --to latest`")]);
+    says(Some(&LedgerRow { cluster_id: Some("c2".into()), ..ledger(500) }), None, &["kafka.name", &set, &adopt]);
+    says(Some(&LedgerRow { topic_id: Some("t2".into()), ..ledger(500) }), None, &["900 offsets", &set]);
+    says(Some(&LedgerRow { binding: "other".into(), ..ledger(500) }), None, &["`other`", &adopt]);
+}
+
+#[test]
+fn adopting_takes_the_groups_offset_only_where_somebody_else_set_it() {
+    let (ours, theirs) = (group(400, "fb1;here;2"), group(400, ""));
+    assert_eq!(adopt(Some(&ledger(500)), Some(&theirs), &question()), Adoption::Group(400));
+    assert_eq!(adopt(Some(&ledger(500)), Some(&ours), &question()), Adoption::Ledger(500));
+    assert_eq!(adopt(Some(&ledger(500)), None, &question()), Adoption::Ledger(500));
+    assert_eq!(adopt(None, Some(&group(400, "fb1;there;2")), &question()), Adoption::Group(400));
+    let anew = LedgerRow { topic_id: Some("t2".into()), ..ledger(500) };
+    assert_eq!(adopt(Some(&anew), Some(&ours), &question()), Adoption::Group(400));
+    assert_eq!(adopt(Some(&anew), None, &question()), Adoption::Nothing);
 }

@@ -111,7 +111,8 @@ impl Stage {
             key: self.context.key.clone(),
             owner: "me".into(),
             question: Question {
-                partition: "orders/0".into(),
+                topic: "orders".into(),
+                partition: 0,
                 group: "g".into(),
                 binding: "orders".into(),
                 ledger_id,

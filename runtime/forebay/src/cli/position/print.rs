@@ -1,0 +1,92 @@
+//! Positions on paper: a table for people, or JSON.
+
+use forebay_core::lane::position::Resolution;
+use serde_json::{Value, json};
+
+use crate::cli::position::facts::{Facts, PartitionFacts};
+use crate::telemetry;
+
+const HEADER: [&str; 7] = ["PARTITION", "LEDGER", "GROUP", "LOG", "LAG", "PENDING", "OWNER"];
+
+/// Prints where each partition stands.
+pub(super) fn show(facts: &Facts<'_>, as_json: bool) {
+    if as_json {
+        let partitions: Vec<Value> = facts.partitions.iter().map(|one| partition(facts, one)).collect();
+        let sink = facts.ledger.as_ref().map(|(sink, _)| sink.name());
+        let (name, group) = (&facts.binding.name, &facts.binding.group);
+        let shown = json!({
+            "binding": name, "group": group, "source": facts.source, "sink": sink, "partitions": partitions,
+        });
+        return telemetry::print(&shown.to_string());
+    }
+    let mut lines: Vec<[String; 7]> = vec![HEADER.map(str::to_owned)];
+    lines.extend(facts.partitions.iter().map(|one| line(facts, one)));
+    telemetry::print(&columns(&lines));
+    for one in facts.partitions.iter().filter(|_| facts.ledger.is_some()) {
+        match one.resolution() {
+            Resolution::Halt(cause) => telemetry::print(&format!("{} halts: {}", one.question.place(), cause.message)),
+            Resolution::Resume(_, Some(warning)) => telemetry::print(&format!("{}: {warning}", one.question.place())),
+            Resolution::Resume(_, None) | Resolution::Adopt(_) | Resolution::Start => {}
+        }
+    }
+}
+
+fn line(facts: &Facts<'_>, one: &PartitionFacts) -> [String; 7] {
+    let none = || "-".to_owned();
+    let (low, high) = one.question.log;
+    let group = one.group.as_ref().map(|group| match facts.is_ours(group) {
+        true => group.offset.to_string(),
+        false => format!("{} (not Forebay's)", group.offset),
+    });
+    [
+        one.question.place(),
+        one.ledger().map_or_else(none, |row| row.next_offset.to_string()),
+        group.unwrap_or_else(none),
+        format!("{low}..{high}"),
+        one.position(facts).map_or_else(none, |position| (high - position).max(0).to_string()),
+        one.row.as_ref().map_or_else(none, |row| row.pending.to_string()),
+        one.ledger().map_or_else(none, |row| row.owner.clone()),
+    ]
+}
+
+fn partition(facts: &Facts<'_>, one: &PartitionFacts) -> Value {
+    let (low, high) = one.question.log;
+    let ledger = one.row.as_ref().map(|row| {
+        json!({
+            "position": row.row.next_offset, "owner_epoch": row.row.owner_epoch, "owner": row.row.owner,
+            "binding": row.row.binding, "cluster_id": row.row.cluster_id, "topic_id": row.row.topic_id,
+            "plugin_digest": row.plugin_digest, "updated_at": row.updated_at, "pending": row.pending,
+        })
+    });
+    let group = one
+        .group
+        .as_ref()
+        .map(|group| json!({ "position": group.offset, "metadata": group.metadata, "ours": facts.is_ours(group) }));
+    let (then, why) = match one.resolution() {
+        _ if facts.ledger.is_none() => ("group", None),
+        Resolution::Resume(_, warning) => ("resume", warning),
+        Resolution::Adopt(_) => ("adopt", None),
+        Resolution::Start => ("start", None),
+        Resolution::Halt(cause) => ("halt", Some(cause.message)),
+    };
+    json!({
+        "topic": one.question.topic, "partition": one.at.partition, "ledger": ledger, "group": group,
+        "log": { "start": low, "end": high },
+        "lag_messages": one.position(facts).map(|position| (high - position).max(0)), "then": then, "why": why,
+    })
+}
+
+/// Sets lines under each other, two spaces between columns.
+fn columns(lines: &[[String; 7]]) -> String {
+    let mut widths = [0; 7];
+    for line in lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let text = lines.iter().map(|line| {
+        let cells = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    });
+    text.collect::<Vec<_>>().join("\n")
+}
