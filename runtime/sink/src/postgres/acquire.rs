@@ -5,14 +5,16 @@ use deadpool_postgres::Object;
 use forebay_core::lane::position::{LedgerRow, Question, Resolution, resolve};
 use forebay_core::lane::{Acquired, Resend};
 use forebay_core::verdict::Verdict;
+use postgres_types::Type;
 use tokio_postgres::Error;
 use tracing::warn;
 
 use crate::ledger::{AcquireRequest, LaneKey};
 use crate::named::named;
 use crate::position;
-use crate::postgres::connection::Postgres;
+use crate::postgres::connection::{Param, Postgres};
 use crate::postgres::verdict::of_error;
+use crate::postgres::watch::Signs;
 
 const SELECT: &str = "select next_offset, owner_epoch, owner, cluster_id, topic_id, binding from forebay.ledger \
     where source = $1 and consumer_group = $2 and topic = $3 and partition = $4 for update";
@@ -39,18 +41,22 @@ impl Postgres {
     /// # Errors
     /// Where the server is away, or the table of positions halts.
     pub async fn acquire(&self, request: &AcquireRequest) -> Result<Acquired, Verdict> {
-        let lease = self.lease().await?;
-        let acquired = self.bounded(lease.run(async |client: &Object| self.acquire_on(client, request).await)).await?;
-        acquired.map_err(|verdict| named(self.name(), verdict))
+        let (lease, signs) = (self.lease().await?, Signs::default());
+        let acquire = lease.run(async |client: &Object| self.acquire_on(client, &signs, request).await);
+        self.watched(&signs, self.deadline(), acquire).await.map_err(|verdict| named(self.name(), verdict))
     }
 
-    async fn acquire_on(&self, client: &Object, request: &AcquireRequest) -> Result<Acquired, Verdict> {
+    async fn acquire_on(&self, client: &Object, signs: &Signs, request: &AcquireRequest) -> Result<Acquired, Verdict> {
         let failed = |error: Error| of_error(&error);
-        client.batch_execute(&self.begin()).await.map_err(failed)?;
+        signs.begin(client, &self.begin()).await.map_err(failed)?;
         let LaneKey { source, group, topic, partition } = &request.key;
         // Whatever the position comes from: how many partitions there were at first is noted once.
-        client.execute(NOTE, &[source, group, topic, &request.partitions]).await.map_err(failed)?;
-        let found = client.query_opt(SELECT, &[source, group, topic, partition]).await.map_err(failed)?;
+        let lane: [Param<'_>; 4] =
+            [(source, Type::TEXT), (group, Type::TEXT), (topic, Type::TEXT), (partition, Type::INT4)];
+        let topic_of = [lane[0].clone(), lane[1].clone(), lane[2].clone()];
+        let noted = [&topic_of[..], &[(&request.partitions, Type::INT4)]].concat();
+        client.execute_typed(NOTE, &noted).await.map_err(failed)?;
+        let found = client.query_typed_opt(SELECT, &lane).await.map_err(failed)?;
         let row = found.map(|row| LedgerRow {
             next_offset: row.get(0),
             owner_epoch: row.get(1),
@@ -60,7 +66,12 @@ impl Postgres {
             binding: row.get(5),
         });
         let Question { cluster_id, topic_id, .. } = &request.question;
-        let (owner, digest) = (&request.owner, &request.plugin_digest);
+        let own: [Param<'_>; 4] = [
+            (&request.owner, Type::TEXT),
+            (cluster_id, Type::TEXT),
+            (topic_id, Type::TEXT),
+            (&request.plugin_digest, Type::TEXT),
+        ];
         let place = request.question.place();
         let (position, epoch) = match resolve(row.as_ref(), request.group_offset.as_ref(), &request.question) {
             Resolution::Halt(cause) => return Err(Verdict::Misconfigured(cause)),
@@ -68,27 +79,18 @@ impl Postgres {
                 if let Some(warning) = warning {
                     warn!(partition = %place, "{warning}");
                 }
-                let taken = client
-                    .query_one(TAKE, &[source, group, topic, partition, owner, cluster_id, topic_id, digest])
-                    .await
-                    .map_err(failed)?;
+                let taken = client.query_typed_one(TAKE, &[&lane[..], &own].concat()).await.map_err(failed)?;
                 (position, taken.get(0))
             }
             fresh => {
                 let position = self.fresh(client, request, &fresh).await?;
-                let binding = &request.question.binding;
-                let made = client
-                    .query_opt(
-                        MAKE,
-                        &[source, group, topic, partition, owner, cluster_id, topic_id, digest, &position, binding],
-                    )
-                    .await
-                    .map_err(failed)?;
+                let new: [Param<'_>; 2] = [(&position, Type::INT8), (&request.question.binding, Type::TEXT)];
+                let made = client.query_typed_opt(MAKE, &[&lane[..], &own, &new].concat()).await.map_err(failed)?;
                 // Somebody made the row in between: look again.
                 (position, made.ok_or(Verdict::Fenced)?.get(0))
             }
         };
-        let rows = client.query(OUTBOX, &[source, group, topic, partition]).await.map_err(failed)?;
+        let rows = client.query_typed(OUTBOX, &lane).await.map_err(failed)?;
         client.batch_execute("commit").await.map_err(failed)?;
         let resend = rows.iter().map(resend).collect::<Result<Vec<_>, _>>()?;
         Ok(Acquired { epoch, position, resend })
@@ -100,7 +102,8 @@ impl Postgres {
         if let Resolution::Adopt(_) = resolution {
             return Ok(position::start(request, resolution, 0));
         }
-        let seen = client.query_one(SEEN, &[source, group, topic]).await;
+        let topic_of: [Param<'_>; 3] = [(source, Type::TEXT), (group, Type::TEXT), (topic, Type::TEXT)];
+        let seen = client.query_typed_one(SEEN, &topic_of).await;
         Ok(position::start(request, resolution, seen.map_err(|error| of_error(&error))?.get(0)))
     }
 }

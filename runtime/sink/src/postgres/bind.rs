@@ -23,6 +23,18 @@ pub(super) enum Wire {
 }
 
 impl Wire {
+    /// Returns the type of its array.
+    pub(super) fn array_type(self) -> Type {
+        match self {
+            Self::Int8 => Type::INT8_ARRAY,
+            Self::Float8 => Type::FLOAT8_ARRAY,
+            Self::Bool => Type::BOOL_ARRAY,
+            Self::Bytea => Type::BYTEA_ARRAY,
+            Self::Timestamptz => Type::TIMESTAMPTZ_ARRAY,
+            Self::Text => Type::TEXT_ARRAY,
+        }
+    }
+
     pub(super) fn type_name(self) -> &'static str {
         match self {
             Self::Int8 => "int8",

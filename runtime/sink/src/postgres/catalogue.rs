@@ -3,11 +3,10 @@
 use forebay_core::manifest::settings::{OnConflict, Table};
 use forebay_core::plan::target::{ColumnFacts, ColumnKind, TableFacts};
 use forebay_core::verdict::{Cause, Reason, Verdict};
+use postgres_types::Type;
 use tokio_postgres::Row;
 
-use crate::named::named;
 use crate::postgres::connection::Postgres;
-use crate::postgres::verdict::of_error;
 use crate::statement::{self, Dialect, create_table};
 use crate::table::TableReport;
 
@@ -59,11 +58,8 @@ impl Postgres {
     /// # Errors
     /// Where the server is away, or there is no such table.
     pub async fn table(&self, table: &Table) -> Result<TableReport, Verdict> {
-        let client = self.client().await?;
-        let failed = |error: tokio_postgres::Error| named(self.name(), of_error(&error));
-        let name = quoted(table);
-        let found = self.bounded(client.query_opt(TABLE, &[&name])).await?.map_err(failed)?;
-        let Some(found) = found else {
+        let found = self.query(TABLE, &[(&quoted(table), Type::TEXT)]).await?;
+        let Some(found) = found.first() else {
             let message =
                 format!("sink `{}` has no table {}; create it or correct the manifest", self.name(), table.full_name());
             let cause =
@@ -71,8 +67,8 @@ impl Postgres {
             return Err(Verdict::Misconfigured(cause));
         };
         let oid: u32 = found.get(0);
-        let columns = self.bounded(client.query(COLUMNS, &[&oid])).await?.map_err(failed)?;
-        let unique = self.bounded(client.query(UNIQUE, &[&oid])).await?.map_err(failed)?;
+        let columns = self.query(COLUMNS, &[(&oid, Type::OID)]).await?;
+        let unique = self.query(UNIQUE, &[(&oid, Type::OID)]).await?;
         let indexes: Vec<(Vec<String>, bool)> = unique.iter().map(|row| (row.get(0), row.get(1))).collect();
         let is_key = |(columns, is_whole): &(Vec<String>, bool)| *is_whole && same(columns, &table.key);
         let has_other_unique = indexes.iter().any(|index| !is_key(index));
@@ -82,7 +78,7 @@ impl Postgres {
             is_strict: found.get::<_, bool>(2) || has_other_unique,
             deferred: found.get(3),
         };
-        let mut faults = self.faults(table, &found);
+        let mut faults = self.faults(table, found);
         if !table.key.is_empty() && !indexes.iter().any(is_key) {
             faults.push(self.no_constraint(table));
         }

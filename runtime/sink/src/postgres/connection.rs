@@ -6,8 +6,12 @@ use std::time::Duration;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
 use forebay_core::manifest::settings::{Sink, Timeouts};
 use forebay_core::verdict::{Cause, Reason, Verdict};
+use postgres_types::{ToSql, Type};
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, Config, Error, NoTls, Row};
 
 use crate::named::named;
+use crate::postgres::dial::Dial;
 use crate::postgres::tls;
 use crate::postgres::url::{self, InvalidUrl};
 use crate::postgres::verdict::{chain, of_error};
@@ -18,6 +22,9 @@ const MARGIN: Duration = Duration::from_secs(5);
 /// A connection that has prepared this many statements forgets them: rows of ever new shapes must not fill memory.
 const STATEMENTS_MAX: usize = 500;
 
+/// A statement's parameter with its type: a statement without a name needs no answer of the server before it is run.
+pub(super) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
+
 /// One PostgreSQL sink.
 #[derive(Clone)]
 pub struct Postgres {
@@ -25,6 +32,8 @@ pub struct Postgres {
     timeouts: Timeouts,
     pool_size: usize,
     pool: Pool,
+    dial: Dial,
+    config: Config,
     /// Certificates that could not be read: said at each use, since the file may come.
     broken: Option<String>,
 }
@@ -74,10 +83,12 @@ impl Postgres {
     pub fn new(sink: &Sink) -> Result<Self, InvalidUrl> {
         let target = url::parse(sink)?;
         let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let (manager, broken) = match tls::connector(&target) {
-            Ok(connector) => (Manager::from_config(target.config, connector, manager_config), None),
-            Err(why) => (Manager::from_config(target.config, tokio_postgres::NoTls, manager_config), Some(why)),
+        let (dial, broken) = match tls::connector(&target) {
+            Ok(connector) => (Dial::new(&sink.name, connector), None),
+            Err(why) => (Dial::new(&sink.name, NoTls), Some(why)),
         };
+        let config = target.config;
+        let manager = Manager::from_connect(config.clone(), dial.clone(), manager_config);
         let Timeouts { connect, statement, lock: _, idle: _ } = sink.timeouts;
         let pool_size = sink.pool_size.get();
         let pool = Pool::builder(manager)
@@ -88,7 +99,7 @@ impl Postgres {
             .recycle_timeout(Some(connect))
             .build()
             .map_err(|error| url::invalid(sink, format!("can not be pooled: {error}")))?;
-        Ok(Self { name: sink.name.clone(), timeouts: sink.timeouts, pool_size, pool, broken })
+        Ok(Self { name: sink.name.clone(), timeouts: sink.timeouts, pool_size, pool, dial, config, broken })
     }
 
     /// Returns the sink's name in the manifest.
@@ -96,7 +107,22 @@ impl Postgres {
         &self.name
     }
 
-    pub(super) async fn client(&self) -> Result<Object, Verdict> {
+    /// Whether a pooler stands before the server, as far as any connection has shown.
+    pub(super) fn is_pooled(&self) -> bool {
+        self.dial.is_pooled()
+    }
+
+    /// Opens a connection beside the pool.
+    pub(super) async fn open_another(&self) -> Result<(Client, JoinHandle<()>), Error> {
+        self.dial.open(&self.config).await
+    }
+
+    /// Drops the connections that nobody uses at the moment.
+    pub(super) fn forget_idle(&self) {
+        let _dropped_here = self.pool.retain(|_, _| false);
+    }
+
+    async fn client(&self) -> Result<Object, Verdict> {
         if let Some(why) = &self.broken {
             return Err(Verdict::Misconfigured(Cause::new(Reason::Permission, format!("sink `{}`: {why}", self.name))));
         }
@@ -124,17 +150,39 @@ impl Postgres {
         )
     }
 
-    /// Waits no longer than the server itself would let a statement run, and a margin.
-    pub(super) async fn bounded<T>(&self, future: impl Future<Output = T>) -> Result<T, Verdict> {
-        let deadline = self.deadline();
-        tokio::time::timeout(deadline, future).await.map_err(|_| {
-            let message = format!("sink `{}` did not answer within {deadline:?}", self.name);
-            Verdict::Unavailable(Cause::new(Reason::Database, message))
-        })
+    /// Asks a question outside of transactions.
+    pub(super) async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Verdict> {
+        let asked = async |client: &Object| client.query_typed(sql, params).await.map_err(|error| of_error(&error));
+        self.asked(self.lease().await?.run(asked)).await
     }
 
+    /// Runs one or more statements without parameters.
+    pub(super) async fn batch(&self, sql: &str) -> Result<(), Verdict> {
+        let asked = async |client: &Object| client.batch_execute(sql).await.map_err(|error| of_error(&error));
+        self.asked(self.lease().await?.run(asked)).await
+    }
+
+    /// Waits for a question no longer than for a silent peer. A connection that is given up here is closed, because what
+    /// it was asked may still come.
+    async fn asked<T>(&self, question: impl Future<Output = Result<T, Verdict>>) -> Result<T, Verdict> {
+        let deadline = self.timeouts.idle;
+        let Ok(answer) = tokio::time::timeout(deadline, question).await else {
+            self.forget_idle();
+            let message = format!("sink `{}` did not answer within {deadline:?}", self.name);
+            return Err(Verdict::Unavailable(Cause::new(Reason::Database, message)));
+        };
+        answer.map_err(|verdict| named(&self.name, verdict))
+    }
+
+    /// The longest that one statement may take, and a margin.
     pub(super) fn deadline(&self) -> Duration {
         self.timeouts.statement + MARGIN
+    }
+
+    /// How long a connection may be silent before the server is asked after it: asking and waiting for what is on its way
+    /// stay within `timeouts.idle`.
+    pub(super) fn look_after(&self) -> Duration {
+        self.timeouts.idle / 4
     }
 
     fn of_pool(&self, error: &PoolError) -> Verdict {

@@ -7,15 +7,16 @@ use std::task::Poll;
 use tokio_postgres::Error;
 
 use crate::failpoint;
+use crate::postgres::watch::Signs;
 
 /// A request that is sent when it is polled for the first time.
 pub(super) type Request<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
 
-/// Sends all requests in order, then awaits their answers.
+/// Sends all requests in order, then awaits their answers, each of which is a sign of life.
 ///
 /// # Errors
 /// The index and the error of the first that failed by itself: what follows in a failed transaction fails because of it.
-pub(super) async fn in_order(mut requests: Vec<Request<'_>>) -> Result<(), (usize, Error)> {
+pub(super) async fn in_order(mut requests: Vec<Request<'_>>, signs: &Signs) -> Result<(), (usize, Error)> {
     let mut answers: Vec<Option<Result<(), Error>>> = Vec::with_capacity(requests.len());
     for request in &mut requests {
         let once = poll_fn(|context| Poll::Ready(request.as_mut().poll(context))).await;
@@ -31,6 +32,7 @@ pub(super) async fn in_order(mut requests: Vec<Request<'_>>) -> Result<(), (usiz
             Some(answer) => answer,
             None => request.await,
         };
+        signs.answered();
         if let Err(error) = answer
             && first.is_none()
         {

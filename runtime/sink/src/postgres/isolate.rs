@@ -92,7 +92,7 @@ impl Transaction<'_> {
         let mut requests: Vec<Request<'_>> = vec![Box::pin(self.client.batch_execute(&start))];
         requests.extend(bound.iter().map(|statement| self.request(statement)));
         requests.push(Box::pin(self.client.batch_execute(&end)));
-        let Err((at, error)) = flush::in_order(requests).await else { return Ok(None) };
+        let Err((at, error)) = flush::in_order(requests, self.signs).await else { return Ok(None) };
         match of_statement(&error, at.checked_sub(1).and_then(|at| bound.get(at))) {
             Verdict::Record(fault) => {
                 let undo = "rollback to savepoint piece; release savepoint piece";

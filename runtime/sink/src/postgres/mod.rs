@@ -4,6 +4,7 @@ mod acquire;
 mod bind;
 mod catalogue;
 mod connection;
+mod dial;
 mod flush;
 mod isolate;
 mod moves;
@@ -12,6 +13,7 @@ mod sql;
 mod tls;
 mod url;
 mod verdict;
+mod watch;
 mod write;
 
 pub use connection::Postgres;

@@ -3,14 +3,15 @@
 use deadpool_postgres::Object;
 use forebay_core::lane::position::{DECIDED, LedgerRow};
 use forebay_core::verdict::Verdict;
-use postgres_types::{ToSql, Type};
+use postgres_types::Type;
 use tokio_postgres::Error;
 
 use crate::ledger::LaneKey;
 use crate::moves::{Move, PositionRow};
 use crate::named::named;
-use crate::postgres::connection::Postgres;
+use crate::postgres::connection::{Param, Postgres};
 use crate::postgres::verdict::of_error;
+use crate::postgres::watch::Signs;
 
 const ROWS: &str = "select l.topic, l.partition, l.next_offset, l.owner_epoch, l.owner, l.cluster_id, l.topic_id, l.binding, \
     l.plugin_digest, to_char(l.updated_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), \
@@ -43,12 +44,7 @@ impl Postgres {
     /// # Errors
     /// Where the server is away.
     pub async fn positions(&self, source: &str, group: &str) -> Result<Vec<PositionRow>, Verdict> {
-        let client = self.client().await?;
-        let params: [(&(dyn ToSql + Sync), Type); 2] = [(&source, Type::TEXT), (&group, Type::TEXT)];
-        let rows = self
-            .bounded(client.query_typed(ROWS, &params))
-            .await?
-            .map_err(|error| named(self.name(), of_error(&error)))?;
+        let rows = self.query(ROWS, &[(&source, Type::TEXT), (&group, Type::TEXT)]).await?;
         let row = |row: &tokio_postgres::Row| PositionRow {
             topic: row.get(0),
             partition: row.get(1),
@@ -72,14 +68,14 @@ impl Postgres {
     /// # Errors
     /// Where the server is away, or an owner's transaction lasts too long.
     pub async fn move_positions(&self, moves: &[Move]) -> Result<Vec<i64>, Verdict> {
-        let lease = self.lease().await?;
-        let moved = self.bounded(lease.run(async |client: &Object| self.move_on(client, moves).await)).await?;
-        moved.map_err(|verdict| named(self.name(), verdict))
+        let (lease, signs) = (self.lease().await?, Signs::default());
+        let moved = lease.run(async |client: &Object| self.move_on(client, &signs, moves).await);
+        self.watched(&signs, self.deadline(), moved).await.map_err(|verdict| named(self.name(), verdict))
     }
 
-    async fn move_on(&self, client: &Object, moves: &[Move]) -> Result<Vec<i64>, Verdict> {
+    async fn move_on(&self, client: &Object, signs: &Signs, moves: &[Move]) -> Result<Vec<i64>, Verdict> {
         let failed = |error: Error| of_error(&error);
-        client.batch_execute(&self.begin()).await.map_err(failed)?;
+        signs.begin(client, &self.begin()).await.map_err(failed)?;
         let mut epochs = Vec::with_capacity(moves.len());
         for one in moves {
             let Move { key, to, binding, cluster_id, topic_id, partitions, .. } = one;
@@ -92,7 +88,7 @@ impl Postgres {
                 .await
                 .map_err(failed)?;
             let owner = one.owner();
-            let params: [(&(dyn ToSql + Sync), Type); 9] = [
+            let params: [Param<'_>; 9] = [
                 (source, Type::TEXT),
                 (group, Type::TEXT),
                 (topic, Type::TEXT),
@@ -114,10 +110,9 @@ impl Postgres {
     /// # Errors
     /// Where the server is away.
     pub async fn followed(&self, one: &Move) -> Result<(), Verdict> {
-        let client = self.client().await?;
         let LaneKey { source, group, topic, partition } = &one.key;
         let (before, after) = (one.owner(), one.followed());
-        let params: [(&(dyn ToSql + Sync), Type); 6] = [
+        let params: [Param<'_>; 6] = [
             (source, Type::TEXT),
             (group, Type::TEXT),
             (topic, Type::TEXT),
@@ -125,8 +120,7 @@ impl Postgres {
             (&before, Type::TEXT),
             (&after, Type::TEXT),
         ];
-        let noted = self.bounded(client.execute_typed(FOLLOWED, &params)).await?;
-        noted.map(drop).map_err(|error| named(self.name(), of_error(&error)))
+        self.query(FOLLOWED, &params).await.map(drop)
     }
 
     /// Returns the partitions of a group that a person has moved and nobody has taken up yet.
@@ -134,11 +128,8 @@ impl Postgres {
     /// # Errors
     /// Where the server is away.
     pub async fn decided(&self, source: &str, group: &str) -> Result<Vec<(String, i32)>, Verdict> {
-        let client = self.client().await?;
-        let params: [(&(dyn ToSql + Sync), Type); 3] =
-            [(&source, Type::TEXT), (&group, Type::TEXT), (&DECIDED, Type::TEXT)];
-        let rows = self.bounded(client.query_typed(DECIDED_ROWS, &params)).await?;
-        let rows = rows.map_err(|error| named(self.name(), of_error(&error)))?;
+        let params: [Param<'_>; 3] = [(&source, Type::TEXT), (&group, Type::TEXT), (&DECIDED, Type::TEXT)];
+        let rows = self.query(DECIDED_ROWS, &params).await?;
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 }

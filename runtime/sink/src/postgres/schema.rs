@@ -1,11 +1,8 @@
 //! The schema `forebay`: what `forebay init` makes and prints.
 
-use deadpool_postgres::Object;
 use forebay_core::verdict::{Cause, Reason, Verdict};
 
-use crate::named::named;
 use crate::postgres::connection::Postgres;
-use crate::postgres::verdict::of_error;
 
 /// The version of [`DDL`] in `forebay.meta`.
 pub(super) const VERSION: &str = "1";
@@ -105,21 +102,19 @@ impl Postgres {
     /// Where the server is away, or the ledger is of a newer version.
     pub async fn ledger_faults(&self) -> Result<Vec<Cause>, Verdict> {
         let has_ledger = self.find_ledger().await?.is_some();
-        let client = self.client().await?;
         let name = self.name();
         if has_ledger {
-            let rows = self.bounded(client.query(RIGHTS, &[])).await?.map_err(|error| of_error(&error))?;
-            let missing: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+            let missing: Vec<String> = self.query(RIGHTS, &[]).await?.iter().map(|row| row.get(0)).collect();
             let message = format!("Forebay's role lacks rights in sink `{name}` ({}); grant them", missing.join(", "));
             return Ok((!missing.is_empty()).then(|| Cause::new(Reason::Permission, message)).into_iter().collect());
         }
         let may = "select has_database_privilege(current_database(), 'create')";
-        let may = self.bounded(client.query_one(may, &[])).await?.map_err(|error| of_error(&error))?;
+        let may = self.query(may, &[]).await?.iter().any(|row| row.get(0));
         let message = format!(
             "sink `{name}` has no ledger, and Forebay's role may not make it; run `forebay init` as a role that may, or \
              apply what `forebay init --print` prints"
         );
-        Ok((!may.get::<_, bool>(0)).then(|| Cause::new(Reason::Permission, message)).into_iter().collect())
+        Ok((!may).then(|| Cause::new(Reason::Permission, message)).into_iter().collect())
     }
 
     /// Makes the ledger's schema.
@@ -127,10 +122,7 @@ impl Postgres {
     /// # Errors
     /// Where the server is away or does not allow it.
     pub async fn init(&self) -> Result<(), Verdict> {
-        let lease = self.lease().await?;
-        let script = format!("begin; {LOCK}; {DDL} commit;");
-        let make = async |client: &Object| client.batch_execute(&script).await.map_err(|error| of_error(&error));
-        let made = self.bounded(lease.run(make)).await?;
+        let made = self.batch(&format!("begin; {LOCK}; {DDL} commit;")).await;
         made.map_err(|verdict| match verdict {
             Verdict::Misconfigured(cause) => {
                 let message = format!(
@@ -141,7 +133,7 @@ impl Postgres {
                 );
                 Verdict::Misconfigured(Cause::new(Reason::Permission, message))
             }
-            other => named(self.name(), other),
+            other => other,
         })
     }
 
@@ -163,13 +155,11 @@ impl Postgres {
     /// # Errors
     /// Where the server is away, or the ledger is of a newer version.
     pub async fn find_ledger(&self) -> Result<Option<String>, Verdict> {
-        let client = self.client().await?;
-        let exists = self.bounded(client.query_one("select to_regclass('forebay.meta') is not null", &[])).await?;
-        if !exists.map_err(|error| of_error(&error))?.get::<_, bool>(0) {
+        let exists = self.query("select to_regclass('forebay.meta') is not null", &[]).await?;
+        if !exists.iter().any(|row| row.get(0)) {
             return Ok(None);
         }
-        let rows = self.bounded(client.query("select key, value from forebay.meta", &[])).await?;
-        let rows = rows.map_err(|error| of_error(&error))?;
+        let rows = self.query("select key, value from forebay.meta", &[]).await?;
         let find = |key: &str| rows.iter().find(|row| row.get::<_, &str>(0) == key).map(|row| row.get::<_, String>(1));
         match find("schema-version") {
             Some(version) if version != VERSION => {

@@ -12,23 +12,25 @@ use forebay_core::manifest::settings::Missing;
 use forebay_core::outbox;
 use forebay_core::outcome::{Effect, Handled};
 use forebay_core::plan::check::Op;
-use forebay_core::plan::statement::{Statement, plan};
+use forebay_core::plan::statement::{Statement as Planned, plan};
 use forebay_core::plan::target::TableFacts;
-use forebay_core::verdict::Verdict;
+use forebay_core::verdict::{Cause, Reason, Verdict};
 use jiff::Timestamp;
-use postgres_types::ToSql;
-use tokio_postgres::{Error, Statement as Prepared};
+use postgres_types::{ToSql, Type};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Error, Statement};
 use tracing::warn;
 
 use crate::committed::{Committed, WriteContext, count, outgoing, unrefused};
 use crate::failpoint;
 use crate::ledger::LaneKey;
 use crate::named::named;
-use crate::postgres::bind::{self, Array};
-use crate::postgres::connection::Postgres;
+use crate::postgres::bind::{self, Array, Wire};
+use crate::postgres::connection::{Param, Postgres};
 use crate::postgres::flush::{self, Request};
 use crate::postgres::sql;
 use crate::postgres::verdict::{of_error, of_row};
+use crate::postgres::watch::Signs;
 
 /// SQLSTATE of a division by zero: how this adapter's own statements say no.
 const DIVISION_BY_ZERO: &str = "22012";
@@ -54,14 +56,12 @@ impl Postgres {
     /// # Errors
     /// Where nothing was written, or nobody knows.
     pub async fn write(&self, context: &WriteContext, write: &Write, now: Timestamp) -> Result<Committed, Verdict> {
-        let lease = self.lease().await?;
+        let (lease, signs) = (self.lease().await?, Signs::default());
         failpoint::pass("before-write");
-        let transaction = async |client: &Object| Transaction { sink: self, client, context, write, now }.run().await;
+        let transaction =
+            async |client: &Object| Transaction { sink: self, client, signs: &signs, context, write, now }.run().await;
         // Every statement has its own time-out in the server; the whole has as many of them as a bisection may need.
-        let deadline = self.deadline() * 4;
-        let Ok(result) = tokio::time::timeout(deadline, lease.run(transaction)).await else {
-            return Err(Verdict::Unknown(format!("sink `{}` did not answer within {deadline:?}", self.name())));
-        };
+        let result = self.watched(&signs, self.deadline() * 4, lease.run(transaction)).await;
         failpoint::pass("after-write");
         match result {
             Err(Verdict::Unknown(why)) => Err(Verdict::Unknown(why)),
@@ -74,16 +74,18 @@ impl Postgres {
 pub(super) struct Transaction<'a> {
     pub(super) sink: &'a Postgres,
     pub(super) client: &'a Object,
+    pub(super) signs: &'a Signs,
     pub(super) context: &'a WriteContext,
     pub(super) write: &'a Write,
     now: Timestamp,
 }
 
-/// A statement with its text prepared and its values bound.
+/// A statement with its values bound.
 pub(super) struct Bound<'a> {
     op: Op,
     facts: Arc<TableFacts>,
-    prepared: Prepared,
+    text: Text,
+    types: Vec<Type>,
     arrays: Vec<Array<'a>>,
     /// How many rows an update must change.
     count: i64,
@@ -103,6 +105,12 @@ impl Bound<'_> {
     }
 }
 
+/// A statement's text, as the connection takes it.
+pub(super) enum Text {
+    Prepared(Statement),
+    Plain(String),
+}
+
 /// What ends a transaction.
 struct Ending {
     judgement: Judgement,
@@ -118,7 +126,7 @@ impl<'a> Transaction<'a> {
         match self.end(ending, bound).await {
             Err(Verdict::Record(_)) => {
                 let again = format!("rollback; {}", self.sink.begin());
-                self.client.batch_execute(&again).await.map_err(|error| of_error(&error))?;
+                self.signs.begin(self.client, &again).await.map_err(|error| of_error(&error))?;
                 failpoint::pass("in-isolation");
                 let (judgement, refused) = self.isolate().await?;
                 self.end(Ending { judgement, refused, is_begun: true }, Vec::new()).await
@@ -146,7 +154,7 @@ impl<'a> Transaction<'a> {
         let (begin, digest) = (self.sink.begin(), &self.context.origin.digest);
         let mut requests: Vec<Request<'_>> = Vec::with_capacity(bound.len() + 6);
         if !is_begun {
-            requests.push(Box::pin(self.client.batch_execute(&begin)));
+            requests.push(Box::pin(self.signs.begin(self.client, &begin)));
         }
         let first_row = requests.len();
         requests.extend(bound.iter().map(|statement| self.request(statement)));
@@ -156,21 +164,35 @@ impl<'a> Transaction<'a> {
             requests.push(Box::pin(self.client.batch_execute("set constraints all immediate")));
         }
         for (next, payload) in &kept {
-            requests.push(self.lane_request(&keeps, &[next, payload]));
+            requests.push(self.lane_request(&keeps, &[(next, Type::INT8), (payload, Type::BYTEA)]));
         }
         if !settled.rows.is_empty() {
-            requests.push(self.lane_request(&settles, &[&settled.rows]));
+            requests.push(self.lane_request(&settles, &[(&settled.rows, Type::INT8_ARRAY)]));
         }
+        let decided_at = requests.len();
         if !outgoing.is_empty() {
-            requests.push(self.lane_request(&decided, &[expected, &position, &payload]));
+            let row = [(expected as _, Type::INT8), (&position as _, Type::INT8), (&payload as _, Type::BYTEA)];
+            requests.push(self.lane_request(&decided, &row));
         }
         let moves_at = requests.len();
-        requests.push(self.lane_request(&moves, &[epoch, expected, &position, leader_epoch, digest]));
+        let moved: [Param<'_>; 5] = [
+            (epoch, Type::INT8),
+            (expected, Type::INT8),
+            (&position, Type::INT8),
+            (leader_epoch, Type::INT4),
+            (digest, Type::TEXT),
+        ];
+        requests.push(self.lane_request(&moves, &moved));
         failpoint::pass("before-commit");
         requests.push(Box::pin(self.client.batch_execute("commit")));
-        match flush::in_order(requests).await {
+        match flush::in_order(requests, self.signs).await {
             Ok(()) => {}
             Err((at, error)) if at == moves_at && is_no(&error) => return Err(Verdict::Fenced),
+            // The position was set back, and what was decided there before is still on its way to Kafka.
+            Err((at, error)) if at == decided_at && error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
+                let message = "messages that were decided here before wait for Kafka's acknowledgement";
+                return Err(Verdict::Unavailable(Cause::new(Reason::Outbox, message)));
+            }
             Err((at, error)) if (first_row..after_rows).contains(&at) => {
                 return Err(of_statement(&error, bound.get(at - first_row)));
             }
@@ -199,41 +221,59 @@ impl<'a> Transaction<'a> {
         })
     }
 
-    async fn bind_all(&self, statements: Vec<Statement<'a>>) -> Result<Vec<Bound<'a>>, Verdict> {
+    async fn bind_all(&self, statements: Vec<Planned<'a>>) -> Result<Vec<Bound<'a>>, Verdict> {
         let mut bound = Vec::with_capacity(statements.len());
         for statement in statements {
             let Some(table) = self.context.targets.table(statement.target) else { continue };
             let (wires, arrays) = bind::arrays(&statement, table);
-            let prepared = self.prepare(&sql::text(&statement, table, &wires)).await?;
+            let text = self.prepare(&sql::text(&statement, table, &wires)).await?;
             let has_count = statement.op == Op::Update && table.settings.missing == Missing::Reject;
             let count = i64::try_from(statement.len()).unwrap_or(i64::MAX);
             let facts = table.facts.clone();
-            bound.push(Bound { op: statement.op, facts, prepared, arrays, count, has_count });
+            let types = wires.into_iter().map(Wire::array_type).chain(has_count.then_some(Type::INT8)).collect();
+            bound.push(Bound { op: statement.op, facts, text, types, arrays, count, has_count });
         }
         Ok(bound)
     }
 
-    async fn prepare(&self, text: &str) -> Result<Prepared, Verdict> {
-        self.client.prepare_cached(text).await.map_err(|error| of_error(&error))
+    /// Prepares a text once for each connection; behind a pooler a statement has no name, and there is nothing to prepare.
+    async fn prepare(&self, text: &str) -> Result<Text, Verdict> {
+        if self.sink.is_pooled() {
+            return Ok(Text::Plain(text.to_owned()));
+        }
+        let prepared = self.client.prepare_cached(text).await.map_err(|error| of_error(&error))?;
+        self.signs.answered();
+        Ok(Text::Prepared(prepared))
     }
 
     pub(super) fn request<'b>(&'b self, statement: &'b Bound<'_>) -> Request<'b> {
         let arrays = statement.arrays.iter().map(|array| &**array as &(dyn ToSql + Sync));
         let count = statement.has_count.then_some(&statement.count as &(dyn ToSql + Sync));
-        let params: Vec<&(dyn ToSql + Sync)> = arrays.chain(count).collect();
+        let params = arrays.chain(count).zip(statement.types.iter().cloned()).collect();
+        let written = self.execute(&statement.text, params);
         Box::pin(async move {
-            let written = self.client.execute(&statement.prepared, &params).await?;
-            statement.look(written);
+            statement.look(written.await?);
             Ok(())
         })
     }
 
+    async fn execute(&self, text: &Text, params: Vec<Param<'_>>) -> Result<u64, Error> {
+        match text {
+            Text::Prepared(prepared) => {
+                let values: Vec<&(dyn ToSql + Sync)> = params.into_iter().map(|(value, _)| value).collect();
+                self.client.execute(prepared, &values).await
+            }
+            Text::Plain(text) => self.client.execute_typed(text, &params).await,
+        }
+    }
+
     /// A statement whose first parameters name the lane.
-    fn lane_request<'b>(&'b self, prepared: &'b Prepared, more: &[&'b (dyn ToSql + Sync)]) -> Request<'b> {
+    fn lane_request<'b>(&'b self, text: &'b Text, more: &[Param<'b>]) -> Request<'b> {
         let LaneKey { source, group, topic, partition } = &self.context.key;
-        let lane: [&(dyn ToSql + Sync); 4] = [source, group, topic, partition];
-        let params: Vec<&(dyn ToSql + Sync)> = lane.into_iter().chain(more.iter().copied()).collect();
-        Box::pin(async move { self.client.execute(prepared, &params).await.map(drop) })
+        let lane: [Param<'b>; 4] =
+            [(source, Type::TEXT), (group, Type::TEXT), (topic, Type::TEXT), (partition, Type::INT4)];
+        let params = lane.into_iter().chain(more.iter().cloned()).collect();
+        Box::pin(async move { self.execute(text, params).await.map(drop) })
     }
 
     /// Whether a target has constraints that COMMIT would check: they must speak while their record can be told.
