@@ -1,9 +1,13 @@
-//! The one byte budget: every byte that is held between Kafka and its terminal state carries a [`Permit`].
+//! The byte budget: every byte that is held between Kafka and its terminal state carries a [`Permit`].
 //!
-//! Taking never waits. Whoever brings bytes in asks [`Budget::has_room`] first and stops fetching when there is none,
-//! so the budget is exceeded by one fetched record at the most per fetching thread, and by the output of the batches
-//! that are being computed.
+//! It has shares that do not lend to each other: one for records, and one for what is made of them. Otherwise all could
+//! be records, and each would wait for room to become rows.
+//!
+//! Taking never waits. Whoever fetches asks [`Budget::has_room`] first, so the share of the records is exceeded by one
+//! fetched chunk at the most for each partition. Whoever computes reserves with [`Budget::try_take`] what is expected, and
+//! [`Permit::resize`]s it to what it was.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,10 +17,17 @@ pub struct Budget {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
 struct Inner {
     limit: usize,
     used: AtomicUsize,
+    /// Called whenever bytes were given back.
+    freed: Option<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Inner").field("limit", &self.limit).field("used", &self.used).finish_non_exhaustive()
+    }
 }
 
 /// Bytes counted against a [`Budget`] until this is dropped.
@@ -30,8 +41,21 @@ pub struct Permit {
 impl Budget {
     /// Returns a budget of `limit` bytes with nothing taken.
     pub fn new(limit: usize) -> Self {
-        let inner = Inner { limit, used: AtomicUsize::new(0) };
+        let inner = Inner { limit, used: AtomicUsize::new(0), freed: None };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// Returns a budget that says when bytes were given back.
+    pub fn with_signal(limit: usize, freed: impl Fn() + Send + Sync + 'static) -> Self {
+        let inner = Inner { limit, used: AtomicUsize::new(0), freed: Some(Box::new(freed)) };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Counts `bytes` if there is room for them. What is larger than the whole budget fits where nothing else is in it.
+    pub fn try_take(&self, bytes: usize) -> Option<Permit> {
+        let fits = |used: usize| (used == 0 || used + bytes <= self.inner.limit).then_some(used + bytes);
+        let taken = self.inner.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits);
+        taken.is_ok().then(|| Permit { budget: Some(self.clone()), bytes })
     }
 
     /// Counts `bytes`, whether or not there is room for them.
@@ -54,12 +78,28 @@ impl Budget {
     pub fn limit(&self) -> usize {
         self.inner.limit
     }
+
+    fn give_back(&self, bytes: usize) {
+        self.inner.used.fetch_sub(bytes, Ordering::Relaxed);
+        if let Some(freed) = &self.inner.freed {
+            freed();
+        }
+    }
 }
 
 impl Permit {
     /// Returns a permit that counts nowhere, for records that no budget holds (tests, samples).
     pub fn free() -> Self {
         Self { budget: None, bytes: 0 }
+    }
+
+    /// Counts `bytes` from now on, whether or not there is room for them.
+    pub fn resize(&mut self, bytes: usize) {
+        if let Some(budget) = &self.budget {
+            budget.inner.used.fetch_add(bytes, Ordering::Relaxed);
+            budget.give_back(self.bytes);
+        }
+        self.bytes = bytes;
     }
 
     /// Returns the bytes this permit counts.
@@ -71,7 +111,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(budget) = &self.budget {
-            budget.inner.used.fetch_sub(self.bytes, Ordering::Relaxed);
+            budget.give_back(self.bytes);
         }
     }
 }
@@ -91,5 +131,23 @@ mod tests {
         assert!(budget.has_room());
         drop(second);
         assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn reserves_only_what_fits_and_says_when_there_is_room_again() {
+        let freed = Arc::new(AtomicUsize::new(0));
+        let budget = Budget::with_signal(100, {
+            let freed = Arc::clone(&freed);
+            move || drop(freed.fetch_add(1, Ordering::Relaxed))
+        });
+        let mut first = budget.try_take(60).unwrap();
+        assert!(budget.try_take(41).is_none());
+        first.resize(20);
+        assert_eq!((budget.used(), freed.load(Ordering::Relaxed)), (20, 1));
+        let second = budget.try_take(80).unwrap();
+        drop((first, second));
+        assert_eq!((budget.used(), freed.load(Ordering::Relaxed)), (0, 3));
+        // Nothing waits for ever because it is large.
+        assert!(budget.try_take(1000).is_some());
     }
 }

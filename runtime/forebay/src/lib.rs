@@ -12,3 +12,4 @@ pub mod project;
 pub mod shutdown;
 pub mod status;
 pub mod telemetry;
+pub mod watchdog;

@@ -52,6 +52,8 @@ pub(crate) struct Pulse {
     started: Instant,
     /// Milliseconds from the start to the last turn.
     last_turn: AtomicU64,
+    /// How often the loop has turned.
+    turns: AtomicU64,
     /// How often a silent partition was started again.
     pub(crate) stalls: AtomicU64,
 }
@@ -60,6 +62,7 @@ impl Pulse {
     /// Notes that the loop has turned, and returns the time since the start.
     pub(crate) fn turn(&self) -> Duration {
         let now = self.started.elapsed();
+        self.turns.fetch_add(1, Ordering::Relaxed);
         self.last_turn.store(u64::try_from(now.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
         now
     }
@@ -81,8 +84,12 @@ impl Group {
         let mailbox = Arc::new(Mailbox::new(waker.clone()));
         let no_thread = |error| Error::fatal(format!("start a thread for group `{group}`: {error}"));
         let watermarks = Arc::new(Watermarks::start(Arc::clone(&client)).map_err(no_thread)?);
-        let pulse =
-            Arc::new(Pulse { started: Instant::now(), last_turn: AtomicU64::new(0), stalls: AtomicU64::new(0) });
+        let pulse = Arc::new(Pulse {
+            started: Instant::now(),
+            last_turn: AtomicU64::new(0),
+            turns: AtomicU64::new(0),
+            stalls: AtomicU64::new(0),
+        });
         let what = format!("subscribe group `{group}` to {}", topics.join(", "));
         client.subscribe(&topics).map_err(|(code, text)| Error::of(&what, code, &text))?;
         let group_handle = Self {
@@ -149,6 +156,11 @@ impl Group {
     pub fn since_last_turn(&self) -> Duration {
         let last = Duration::from_millis(self.pulse.last_turn.load(Ordering::Relaxed));
         self.pulse.started.elapsed().saturating_sub(last)
+    }
+
+    /// Returns a number that changes with each turn of the thread's loop.
+    pub fn turns(&self) -> u64 {
+        self.pulse.turns.load(Ordering::Relaxed)
     }
 
     /// Returns how often a partition that stayed silent below its log's end has been started again.

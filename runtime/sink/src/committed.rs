@@ -12,6 +12,7 @@ use forebay_core::outcome::Handled;
 use forebay_core::plan::check::{Op, row_of};
 use forebay_core::plan::target::Targets;
 use forebay_core::record::Record;
+use forebay_core::verdict::{Cause, Reason, Verdict};
 use jiff::Timestamp;
 
 use crate::change::Change;
@@ -94,6 +95,13 @@ pub(crate) fn outgoing(
         origin.outgoing((record, handled), &fate, targets, now, &mut outgoing);
     }
     outgoing
+}
+
+/// Why a row of the outbox can not be written: the position was set back, and what was decided there before is still on its
+/// way to Kafka.
+pub(crate) fn still_pending() -> Verdict {
+    let message = "messages that were decided here before the position was set back wait for Kafka's acknowledgement";
+    Verdict::Unavailable(Cause::new(Reason::Outbox, message))
 }
 
 /// The rows of a batch by target and operation.

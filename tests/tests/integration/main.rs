@@ -21,3 +21,4 @@ mod rows;
 mod scene;
 mod spine;
 mod sqlite;
+mod watchdog;

@@ -90,5 +90,6 @@ pub(super) fn gather(site: &Site) {
         let memory = i64::try_from(plugin.peak_memory_bytes()).unwrap_or(i64::MAX);
         metrics.guest_memory_bytes.with_label_values(&[plugin.name()]).set(memory);
     }
-    metrics.buffered_bytes.set(i64::try_from(site.budget.used()).unwrap_or(i64::MAX));
+    let outcomes: usize = site.bindings.iter().map(|binding| binding.room_used()).sum();
+    metrics.buffered_bytes.set(i64::try_from(site.budget.used() + outcomes).unwrap_or(i64::MAX));
 }

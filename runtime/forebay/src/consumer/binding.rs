@@ -17,6 +17,8 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tracing::info;
 
+use crate::consumer::room::Room;
+
 /// The tables are not looked at again more often than this.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -46,6 +48,8 @@ pub struct Binding {
     pub headers: Arc<settings::Headers>,
     /// What it works with.
     pub needs: Needs,
+    /// Room for what its handler makes of records.
+    pub(super) room: Room,
     prepared: Mutex<Option<Arc<Prepared>>>,
     /// When the tables were looked at again for the last time.
     looked: parking_lot::Mutex<Option<Instant>>,
@@ -73,9 +77,14 @@ impl Check for Contract {
 
 impl Binding {
     /// Returns a binding that has asked no server yet.
-    pub fn new(settings: settings::Binding, needs: Needs) -> Self {
-        let headers = Arc::new(settings.headers.clone());
-        Self { settings, headers, needs, prepared: Mutex::new(None), looked: parking_lot::Mutex::new(None) }
+    pub fn new(settings: settings::Binding, needs: Needs, room_bytes: usize) -> Self {
+        let (headers, room) = (Arc::new(settings.headers.clone()), Room::new(room_bytes));
+        Self { settings, headers, needs, room, prepared: Mutex::new(None), looked: parking_lot::Mutex::new(None) }
+    }
+
+    /// Returns the bytes that outcomes hold, those included that are being computed.
+    pub fn room_used(&self) -> usize {
+        self.room.used()
     }
 
     /// Asks the servers, once; later calls return what they said.

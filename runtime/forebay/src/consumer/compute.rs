@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use forebay_core::budget::Budget;
 use forebay_core::fault::Class;
 use forebay_core::lane::Command;
 use forebay_core::outcome::{Handled, Outcomes};
+use forebay_core::record::Record;
 use forebay_core::verdict::Verdict;
 use forebay_plugin_host::Job;
 
@@ -16,9 +16,16 @@ pub(super) async fn compute(
     binding: &Binding,
     prepared: &Arc<Prepared>,
     command: &Command,
-    budget: &Budget,
 ) -> Result<Computed, Verdict> {
-    let count = |handled| Outcomes::new(handled, |bytes| budget.take(bytes));
+    let records = command.records.get(command.from..).unwrap_or_default();
+    let bytes = records.iter().map(Record::payload_bytes).sum();
+    let mut permit = binding.room.reserve(bytes).await;
+    let count = |handled| {
+        Outcomes::new(handled, |outcomes| {
+            binding.room.settle(&mut permit, bytes, outcomes);
+            permit
+        })
+    };
     let handled = run(binding, prepared, command).await?;
     if handled.iter().any(may_fit_by_now)
         && let Some(grown) = binding.grown(prepared).await

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use forebay_core::budget::Budget;
 use forebay_core::manifest::settings::Manifest;
@@ -16,6 +18,10 @@ use crate::consumer::{Binding, Needs, Observer, Registry, Runner};
 use crate::error::{Error, ErrorKind};
 use crate::metrics::Metrics;
 use crate::status::Board;
+use crate::watchdog::{Turns, Watchdog};
+
+/// How often the runtime shows that it runs tasks.
+const BEAT: Duration = Duration::from_secs(1);
 
 /// What the groups are made of: whatever can be found wrong without a server has been.
 #[derive(Clone)]
@@ -44,6 +50,7 @@ pub struct Consumers {
     pub budget: Budget,
     tasks: TaskTracker,
     stop: CancellationToken,
+    _watchdog: Arc<Watchdog>,
 }
 
 impl Consumers {
@@ -57,15 +64,19 @@ impl Consumers {
             Metrics::new().map_err(|error| Error::new(ErrorKind::Internal, format!("register metrics: {error}")))?;
         let metrics = Arc::new(metrics);
         let producer = Producer::start(&manifest.kafka).map_err(|error| of_client(&error))?;
-        let bindings = bindings(parts)?;
+        // One sum: half of it for records, a quarter for what is made of them, a quarter for what the clients fetch ahead.
+        // The shares lend nothing to each other, or all could be records that wait for room to become rows.
+        let quarter = manifest.buffered_bytes / 4;
+        let bindings = bindings(parts, quarter)?;
         let groups = Registry::by_group(bindings.clone());
         let board = Arc::new(Board::new(groups.keys().cloned()));
-        // The clients' own queues are inside the sum: a quarter of it, shared by the groups.
-        let client_bytes = manifest.buffered_bytes / 4;
-        let budget = Budget::new(manifest.buffered_bytes - client_bytes);
-        let client_bytes = client_bytes / groups.len().max(1);
+        let budget = Budget::new(manifest.buffered_bytes - 2 * quarter);
+        let client_bytes = quarter / groups.len().max(1);
         let owner: Arc<str> = owner(started_at).into();
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let no_thread = |error| Error::new(ErrorKind::Internal, format!("start the watchdog: {error}"));
+        let watchdog = Watchdog::start().map_err(no_thread)?;
+        tasks.spawn(beat(watchdog.turns("the async runtime"), stop.clone()));
         for (group, registry) in groups {
             let runner = Runner {
                 group,
@@ -80,10 +91,11 @@ impl Consumers {
                 owner: owner.clone(),
                 deadline: manifest.shutdown_deadline,
                 observer: parts.observer.clone(),
+                watchdog: watchdog.clone(),
             };
             tasks.spawn(runner.run(stop.clone()));
         }
-        Ok(Self { board, metrics, bindings, budget, tasks, stop })
+        Ok(Self { board, metrics, bindings, budget, tasks, stop, _watchdog: watchdog })
     }
 
     /// Stops every group gracefully: what is in flight is finished, written and committed, within the manifest's deadline.
@@ -95,7 +107,18 @@ impl Consumers {
     }
 }
 
-fn bindings(parts: &Parts) -> Result<Vec<Arc<Binding>>, Error> {
+/// Turns once a second, as long as tasks are run.
+async fn beat(turns: Turns, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        turns.fetch_add(1, Ordering::Relaxed);
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(BEAT) => {}
+        }
+    }
+}
+
+fn bindings(parts: &Parts, room_bytes: usize) -> Result<Vec<Arc<Binding>>, Error> {
     let Parts { manifest, host, plugins, sinks, observer: _ } = parts;
     let admin = Admin::start(&manifest.kafka).map_err(|error| of_client(&error))?;
     let mut bindings = Vec::with_capacity(manifest.bindings.len());
@@ -110,7 +133,7 @@ fn bindings(parts: &Parts) -> Result<Vec<Arc<Binding>>, Error> {
             admin: admin.clone(),
             source: manifest.kafka.name.clone(),
         };
-        bindings.push(Arc::new(Binding::new(settings.clone(), needs)));
+        bindings.push(Arc::new(Binding::new(settings.clone(), needs, room_bytes / manifest.bindings.len().max(1))));
     }
     Ok(bindings)
 }

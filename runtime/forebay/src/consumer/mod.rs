@@ -8,6 +8,7 @@ mod fetched;
 mod observer;
 mod positions;
 mod registry;
+mod room;
 mod runner;
 mod send;
 mod shell;

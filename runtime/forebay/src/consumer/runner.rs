@@ -23,6 +23,7 @@ use crate::consumer::shell::{Order, Shell, Surroundings};
 use crate::consumer::topics;
 use crate::metrics::Metrics;
 use crate::status::{Board, LaneName, LaneView};
+use crate::watchdog::Watchdog;
 
 /// Events of the group's thread that may wait here; the thread keeps what does not fit.
 const EVENTS: usize = 64;
@@ -56,6 +57,8 @@ pub struct Runner {
     pub deadline: Duration,
     /// Who watches each record, if anybody does.
     pub observer: Option<Observer>,
+    /// Looks after loops.
+    pub watchdog: Arc<Watchdog>,
 }
 
 struct Running {
@@ -107,7 +110,11 @@ impl Runner {
             owner: self.owner.clone(),
             outbox_bytes: self.outbox_bytes,
             observer: self.observer.clone(),
+            watchdog: self.watchdog.clone(),
         };
+        let watched = Arc::downgrade(&group);
+        let loop_name = format!("the loop of group `{}`", self.group);
+        self.watchdog.watch(loop_name, move || Some(watched.upgrade()?.turns()));
         let lanes = TaskTracker::new();
         let mut running: HashMap<Partition, Running> = HashMap::new();
         let mut beat = tokio::time::interval(Duration::from_secs(1));

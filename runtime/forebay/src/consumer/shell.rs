@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use forebay_core::budget::Budget;
@@ -24,6 +25,7 @@ use crate::consumer::observer::{self, Observer};
 use crate::consumer::{fetched, send, terminal, write};
 use crate::metrics::Metrics;
 use crate::status::{Board, LaneName};
+use crate::watchdog::Watchdog;
 
 /// How often a lane tells of itself when nothing happens.
 const BEAT: Duration = Duration::from_secs(1);
@@ -42,6 +44,8 @@ pub(super) struct Surroundings {
     pub(super) outbox_bytes: usize,
     /// Who watches each record, if anybody does.
     pub(super) observer: Option<Observer>,
+    /// Looks after the lanes' loops.
+    pub(super) watchdog: Arc<Watchdog>,
 }
 
 /// What a lane is told from outside.
@@ -110,8 +114,10 @@ impl Shell {
     ) -> (Self, Vec<Action>) {
         let mut actions = Vec::new();
         let authority = if binding.needs.sink.is_some() { Authority::Ledger } else { Authority::Group };
+        let mut batch = binding.settings.batch;
+        batch.max_bytes = batch.max_bytes.min(binding.room.batch_bytes());
         let settings = Settings {
-            batch: binding.settings.batch,
+            batch,
             retry: binding.settings.retry,
             authority,
             outbox_bytes: around.outbox_bytes,
@@ -142,12 +148,15 @@ impl Shell {
 
     /// Runs until the partition is revoked or drained.
     pub(super) async fn run(mut self, actions: Vec<Action>) {
+        let turns = self.around.watchdog.turns(format!("the loop of {}/{}", self.at.topic, self.at.partition));
         self.perform(actions);
         while !self.is_over {
+            turns.fetch_add(1, Ordering::Relaxed);
             let heard = self.listen().await;
             self.on(heard);
             self.tell();
         }
+        drop(turns);
         // A transaction that was sent is waited for: its records are counted here or nowhere.
         while self.lane.is_writing() {
             let Some(answer) = self.in_flight.join_next().await else { break };
@@ -312,7 +321,6 @@ impl Shell {
 
     fn compute(&mut self, command: forebay_core::lane::Command) {
         let (binding, prepared) = (self.binding.clone(), self.prepared.clone());
-        let budget = self.around.budget.clone();
         let count = command.records.len() - command.from;
         #[expect(clippy::cast_precision_loss, reason = "a batch is far below 2^53 records")]
         self.around.metrics.batch_records.with_label_values(&[binding.settings.name.as_str()]).observe(count as f64);
@@ -325,7 +333,7 @@ impl Shell {
         let compute = async move {
             let started = Instant::now();
             let result = match &prepared {
-                Some(prepared) => compute::compute(&binding, prepared, &command, &budget).await,
+                Some(prepared) => compute::compute(&binding, prepared, &command).await,
                 None => Err(Verdict::Unknown("the partition is not acquired yet".to_owned())),
             };
             Answer::Computed(command.batch, result, started.elapsed())

@@ -43,6 +43,8 @@ impl Reader {
             Moved::NotFetching => self.reassign(index, offset),
             Moved::NotYet => false,
         };
+        // Each seek may wait for its time-out, and there may be many: waiting for the brokers is no standing still.
+        self.pulse.turn();
         let Some(intake) = self.intakes.get_mut(index) else { return };
         intake.last_sign = Instant::now();
         match (moved, is_new) {

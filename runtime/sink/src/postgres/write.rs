@@ -14,14 +14,14 @@ use forebay_core::outcome::{Effect, Handled};
 use forebay_core::plan::check::Op;
 use forebay_core::plan::statement::{Statement as Planned, plan};
 use forebay_core::plan::target::TableFacts;
-use forebay_core::verdict::{Cause, Reason, Verdict};
+use forebay_core::verdict::Verdict;
 use jiff::Timestamp;
 use postgres_types::{ToSql, Type};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Error, Statement};
 use tracing::warn;
 
-use crate::committed::{Committed, WriteContext, count, outgoing, unrefused};
+use crate::committed::{Committed, WriteContext, count, outgoing, still_pending, unrefused};
 use crate::failpoint;
 use crate::ledger::LaneKey;
 use crate::named::named;
@@ -188,10 +188,8 @@ impl<'a> Transaction<'a> {
         match flush::in_order(requests, self.signs).await {
             Ok(()) => {}
             Err((at, error)) if at == moves_at && is_no(&error) => return Err(Verdict::Fenced),
-            // The position was set back, and what was decided there before is still on its way to Kafka.
             Err((at, error)) if at == decided_at && error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
-                let message = "messages that were decided here before wait for Kafka's acknowledgement";
-                return Err(Verdict::Unavailable(Cause::new(Reason::Outbox, message)));
+                return Err(still_pending());
             }
             Err((at, error)) if (first_row..after_rows).contains(&at) => {
                 return Err(of_statement(&error, bound.get(at - first_row)));

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use rusqlite::{ToSql, params};
 use tracing::warn;
 
-use crate::committed::{Committed, WriteContext, count, outgoing, unrefused};
+use crate::committed::{Committed, WriteContext, count, outgoing, still_pending, unrefused};
 use crate::failpoint;
 use crate::ledger::LaneKey;
 use crate::named::named;
@@ -105,7 +105,11 @@ impl<'a> Transaction<'a> {
             self.lane_statement(SETTLED, params![next])?;
         }
         if !outgoing.is_empty() {
-            self.lane_statement(DECIDED, params![expected, position, outbox::encode(&outgoing)])?;
+            let decided = self.lane_statement(DECIDED, params![expected, position, outbox::encode(&outgoing)]);
+            decided.map_err(|verdict| match verdict {
+                Verdict::Record(_) => still_pending(),
+                other => other,
+            })?;
         }
         let digest = &self.context.origin.digest;
         if self.lane_statement(MOVE, params![epoch, expected, position, leader_epoch, digest])? != 1 {
