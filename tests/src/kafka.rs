@@ -6,6 +6,7 @@ use std::collections::hash_map::RandomState;
 use std::fmt::Write as _;
 use std::fs;
 use std::hash::BuildHasher as _;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -181,6 +182,17 @@ impl Kafka {
         let is_served = topic.partitions().iter().all(|partition| partition.leader() == 1);
         (is_served && !topic.partitions().is_empty())
             .then(|| topic.partitions().len().try_into().expect("a small count"))
+    }
+
+    /// Returns the files of a partition's log, the oldest first.
+    pub fn segments(&self, topic: &str, partition: i32) -> Vec<PathBuf> {
+        let folder = self.scratch.path().join("data").join(format!("{topic}-{partition}"));
+        let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("read `{}`: {error}", folder.display()));
+        let paths = entries.map(|entry| entry.expect("a folder can be read to its end").path());
+        let mut segments: Vec<PathBuf> =
+            paths.filter(|path| path.extension().is_some_and(|extension| extension == "log")).collect();
+        segments.sort();
+        segments
     }
 
     async fn wait_partitions(&self, topic: &str, partitions: i32) {

@@ -38,9 +38,9 @@ pub struct Postgres {
     scratch: Scratch,
 }
 
-/// Whom the server runs as: it refuses root.
+/// Whom a server runs as that refuses root.
 #[derive(Debug, Clone, Copy)]
-struct Account {
+pub(crate) struct Account {
     uid: u32,
     gid: u32,
 }
@@ -55,7 +55,7 @@ impl Postgres {
     /// Makes a cluster and starts its server.
     pub async fn start() -> Self {
         let account = Account::for_server();
-        let scratch = scratch(account);
+        let scratch = scratch("postgres", account);
         let data = scratch.path().join("data");
         let mut command = account_command("initdb", account);
         command.args([
@@ -187,13 +187,13 @@ fn run(scratch: &Scratch, account: Option<Account>, port: u16) -> Process {
 
 /// Returns a folder that the server's account can reach and write: in `target/tmp`, or where a checkout lies in somebody's
 /// private folder, in the machine's temporary one.
-fn scratch(account: Option<Account>) -> Scratch {
+pub(crate) fn scratch(name: &str, account: Option<Account>) -> Scratch {
     let base = place::target().join("tmp");
     let Some(Account { uid, gid }) = account else {
-        return Scratch::within(&base, "postgres", OnFailure::Remove);
+        return Scratch::within(&base, name, OnFailure::Remove);
     };
     let base = if is_open_to_all(&place::target()) { base } else { env::temp_dir() };
-    let scratch = Scratch::within(&base, "postgres", OnFailure::Remove);
+    let scratch = Scratch::within(&base, name, OnFailure::Remove);
     chown(scratch.path(), Some(uid), Some(gid)).expect("root may give a folder away");
     scratch
 }
@@ -204,7 +204,12 @@ fn is_open_to_all(folder: &Path) -> bool {
 }
 
 fn account_command(program: &str, account: Option<Account>) -> Command {
-    let mut command = Command::new(server_program(program));
+    command_as(account, &server_program(program))
+}
+
+/// Returns a command that runs as that account.
+pub(crate) fn command_as(account: Option<Account>, program: &Path) -> Command {
+    let mut command = Command::new(program);
     if let Some(Account { uid, gid }) = account {
         command.uid(uid).gid(gid);
     }
@@ -225,7 +230,7 @@ fn server_program(name: &str) -> PathBuf {
 
 impl Account {
     /// Returns whom the server must run as, where that is somebody else.
-    fn for_server() -> Option<Self> {
+    pub(crate) fn for_server() -> Option<Self> {
         // SAFETY: a bare system call.
         if unsafe { libc::geteuid() } != 0 {
             return None;

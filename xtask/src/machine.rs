@@ -28,6 +28,7 @@ pub(crate) const BUILD: &[Need] = &[
 /// What the servers need that tests and benchmarks start.
 pub(crate) const SERVERS: &[Need] = &[
     Need { what: "PostgreSQL's server programs", packages: &["postgresql"], is_met: has_postgres },
+    Need { what: "PgBouncer", packages: &["pgbouncer"], is_met: has_pgbouncer },
     Need { what: "Java", packages: &["default-jre-headless"], is_met: || shell::succeeds("java", &["-version"]) },
 ];
 
@@ -98,6 +99,11 @@ fn has_library(name: &str) -> bool {
 }
 
 /// Debian keeps the server's programs out of `PATH`, one folder for each major version.
+/// Debian keeps it where only root looks.
+fn has_pgbouncer() -> bool {
+    shell::find("pgbouncer").is_some() || Path::new("/usr/sbin/pgbouncer").is_file()
+}
+
 fn has_postgres() -> bool {
     let versions = fs::read_dir(Path::new("/usr/lib/postgresql")).into_iter().flatten().flatten();
     shell::find("initdb").is_some() || versions.into_iter().any(|version| version.path().join("bin/initdb").is_file())

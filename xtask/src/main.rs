@@ -5,6 +5,7 @@
 
 mod bench;
 mod demo;
+mod faults;
 mod guests;
 mod kafka;
 mod machine;
@@ -45,16 +46,17 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
     },
-    /// Runs the fault scenarios for long (not built yet)
-    #[command(hide = true)]
-    Faults(Later),
-}
-
-/// The arguments of a command that is to come: taken, so that the answer is about the command and not about them.
-#[derive(clap::Args)]
-struct Later {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    rest: Vec<String>,
+    /// Runs the scenarios in which something breaks, or only those whose name contains NAME
+    Faults {
+        /// Part of a scenario's name
+        name: Option<String>,
+        /// Which of all mixtures of faults the soak goes through
+        #[arg(long, value_name = "N")]
+        seed: Option<u64>,
+        /// Runs the soak alone, for this long: 90s, 5m, 1h
+        #[arg(long, value_name = "DURATION")]
+        soak: Option<faults::Seconds>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -76,14 +78,8 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Test { name } => test::run(&root, name.as_deref()),
         Command::Demo => demo::run(&root),
         Command::Bench { name, json } => bench::run(&root, name.as_deref(), json.as_deref()),
-        Command::Faults(later) => not_built("faults", &later),
+        Command::Faults { name, seed, soak } => faults::run(&root, name.as_deref(), soak, seed),
     }
-}
-
-fn not_built(command: &str, later: &Later) -> anyhow::Result<()> {
-    let Later { rest } = later;
-    let asked = [&[command.to_owned()], rest.as_slice()].concat().join(" ");
-    anyhow::bail!("`cargo xtask {asked}` is not built yet; `cargo xtask demo`, `bench`, `setup` and `test` are")
 }
 
 /// Returns the checkout this command was built from.

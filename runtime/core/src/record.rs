@@ -58,6 +58,9 @@ struct HeaderSpan {
 /// A header as raw bytes: its name, and its value if it has one.
 pub type RawHeader<'a> = (&'a [u8], Option<&'a [u8]>);
 
+/// What an allocation costs beside its bytes, about.
+const ALLOCATION: usize = 32;
+
 impl Record {
     /// Copies a record out of a client's memory.
     pub fn copy(
@@ -76,7 +79,8 @@ impl Record {
         });
         let headers: Box<[HeaderSpan]> = spans.collect();
         let bytes = buffer.bytes.freeze();
-        let held = bytes.len() + size_of::<Self>() + headers.len() * size_of::<HeaderSpan>();
+        // Twice itself: queues grow by doubling.
+        let held = bytes.len() + ALLOCATION + 2 * size_of::<Self>() + headers.len() * size_of::<HeaderSpan>();
         let At { topic, partition, offset, timestamp_ms, leader_epoch } = at;
         Self { topic, partition, offset, timestamp_ms, leader_epoch, bytes, key, value, headers, permit: permit(held) }
     }

@@ -16,13 +16,15 @@ pub(crate) fn consumer(kafka: &Kafka, group: &str, buffered_bytes: usize) -> Pro
     let buffered = buffered_bytes.max(MIB);
     let set = kafka.properties.get("message.max.bytes").and_then(|value| value.expose().parse().ok());
     let largest: usize = set.unwrap_or(MESSAGE_MAX_BYTES);
-    // A fetch comes on top of what is queued: half and half stay within the share.
-    let fetch = (buffered / 2).clamp(MIB, 50 * MIB).max(largest);
+    // What is queued counts payloads only, and small messages hold as much again; a fetch comes on top, counts compressed
+    // bytes, and becomes several times as many. A quarter each leaves room for both.
+    let fetch = (buffered / 4).clamp(MIB, 50 * MIB).max(largest);
     let defaults = [
-        ("queued.max.messages.kbytes", (buffered / 2 / 1024).clamp(512, 2_097_151).to_string()),
+        ("queued.max.messages.kbytes", (buffered / 4 / 1024).clamp(512, 2_097_151).to_string()),
         ("fetch.max.bytes", fetch.to_string()),
+        ("fetch.message.max.bytes", (buffered / 128).clamp(MIB / 4, MIB).to_string()),
         // The default of a second stalls partitions whenever the queue is full.
-        ("fetch.queue.backoff.ms", "50".to_owned()),
+        ("fetch.queue.backoff.ms", "10".to_owned()),
         ("fetch.wait.max.ms", "100".to_owned()),
         // New partitions are found within half a minute.
         ("topic.metadata.refresh.interval.ms", "30000".to_owned()),
@@ -122,6 +124,6 @@ mod tests {
         assert_eq!(last(&consumer, "auto.offset.reset"), "error");
         assert_eq!(last(&consumer, "bootstrap.servers"), "a:1,b:2");
         assert_eq!(last(&consumer, "fetch.max.bytes"), "90000000");
-        assert_eq!(last(&consumer, "queued.max.messages.kbytes"), "8192");
+        assert_eq!(last(&consumer, "queued.max.messages.kbytes"), "4096");
     }
 }

@@ -22,6 +22,10 @@ pub(crate) struct Orders<'a> {
     pub(crate) names: Names,
     /// What was produced, by the order in which it was.
     events: Vec<Event>,
+    /// After this many events comes one that is none.
+    poison_every: Option<u32>,
+    /// Where those lie.
+    poison: BTreeSet<(i32, i64)>,
 }
 
 #[derive(Clone)]
@@ -41,7 +45,24 @@ impl<'a> Orders<'a> {
         postgres.create_database(&names.database).await;
         let schema = std::fs::read_to_string(place::root().join("examples/01-orders/schema.sql")).unwrap();
         postgres.execute(&names.database, &schema).await;
-        Self { kafka, postgres, names, events: Vec::new() }
+        Self { kafka, postgres, names, events: Vec::new(), poison_every: None, poison: BTreeSet::new() }
+    }
+
+    /// Puts a record that is no event behind every `count` events.
+    pub(crate) fn poison_every(mut self, count: u32) -> Self {
+        self.poison_every = Some(count);
+        self
+    }
+
+    /// Makes the database refuse what comes out of the order of the log.
+    pub(crate) async fn refuse_disorder(&self) {
+        let guard = "create table last_seen (source_partition int primary key, source_offset bigint not null); \
+            create function in_order() returns trigger language plpgsql as $$ begin \
+            insert into last_seen values (new.source_partition, new.source_offset) on conflict (source_partition) \
+            do update set source_offset = excluded.source_offset where last_seen.source_offset < excluded.source_offset; \
+            if not found then raise exception 'out of order'; end if; return new; end $$; \
+            create trigger in_order before insert on order_audit for each row execute function in_order()";
+        self.postgres.execute(&self.names.database, guard).await;
     }
 
     pub(crate) fn manifest(&self) -> Manifest {
@@ -78,11 +99,18 @@ impl<'a> Orders<'a> {
             );
             let key = format!("o-{order}");
             producer.send(&self.names.topic, partition, Some(key.as_bytes()), Some(value.as_bytes()), &[]);
-            planned.push((order, status, updated_at));
+            planned.push(Some((order, status, updated_at)));
+            if self.poison_every.is_some_and(|every| number % every == 0) {
+                producer.send(&self.names.topic, partition, Some(key.as_bytes()), Some(b"no event"), &[]);
+                planned.push(None);
+            }
         }
-        let acks = producer.flush().await;
-        let known = planned.into_iter().zip(acks);
-        self.events.extend(known.map(|((order, status, updated_at), ack)| Event { order, status, updated_at, ack }));
+        for (planned, ack) in planned.into_iter().zip(producer.flush().await) {
+            match planned {
+                Some((order, status, updated_at)) => self.events.push(Event { order, status, updated_at, ack }),
+                None => drop(self.poison.insert((ack.partition, ack.offset))),
+            }
+        }
     }
 
     /// Waits until the ledger is at the end of every partition's log.
@@ -112,7 +140,7 @@ impl<'a> Orders<'a> {
         forebay_tests::wait::until_or_dump(deadline, &what, reached, || running.tail()).await;
     }
 
-    /// Everything exactly right: rows, audit, counters, messages; and nothing dead-lettered.
+    /// Everything exactly right: rows, audit, counters, messages; and nothing dead-lettered but what is no event.
     pub(crate) async fn assert_exact(&self) {
         self.assert_rows().await;
         let mut shipped: Vec<String> = Vec::new();
@@ -131,7 +159,10 @@ impl<'a> Orders<'a> {
         assert_eq!(shipped.len(), wanted.len(), "messages published");
         assert!(shipped == wanted, "the messages published are not those of the orders shipped");
         let letters = oracle::dead_letters(self.kafka, &self.names.dead_letters).await;
-        assert!(letters.is_empty(), "{} dead letters, the first: {:?}", letters.len(), letters.first());
+        let innocent = letters.iter().find(|letter| !self.poison.contains(&(letter.origin.1, letter.origin.2)));
+        assert!(innocent.is_none(), "{} dead letters, and one of an innocent: {innocent:?}", letters.len());
+        let guilty: BTreeSet<(i32, i64)> = letters.iter().map(|letter| (letter.origin.1, letter.origin.2)).collect();
+        assert_eq!(guilty.len(), self.poison.len(), "every record that is no event has a dead letter");
     }
 
     async fn assert_rows(&self) {

@@ -84,24 +84,24 @@ impl Room {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
 
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn waits_until_there_is_room_and_learns_how_much_is_needed() {
-        let room = Arc::new(Room::new(1000));
-        let mut first = room.reserve(400).await;
+    #[test]
+    fn waits_until_there_is_room_and_learns_how_much_is_needed() {
+        let room = Room::new(1000);
+        let mut context = Context::from_waker(Waker::noop());
+        let Poll::Ready(mut first) = pin!(room.reserve(400)).poll(&mut context) else { panic!("there is room") };
         assert_eq!(room.used(), 800);
-        let waiting = tokio::spawn({
-            let room = Arc::clone(&room);
-            async move { room.reserve(400).await }
-        });
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        assert!(!waiting.is_finished());
+        let mut waiting = pin!(room.reserve(400));
+        assert!(waiting.as_mut().poll(&mut context).is_pending());
         room.settle(&mut first, 400, 80);
-        assert_eq!(waiting.await.unwrap().bytes(), 800 / 8 * 7 + 20);
-        // A handler that makes much of little is found out at once.
+        let Poll::Ready(second) = waiting.poll(&mut context) else { panic!("there is room again") };
+        assert_eq!((second.bytes(), room.used()), (800, 960));
+        // A handler that makes much of little is found out at once, and one that makes little is believed slowly.
+        assert_eq!(room.expected(100), 180);
         room.settle(&mut first, 100, 1000);
         assert_eq!(room.expected(100), 2000);
     }

@@ -10,6 +10,12 @@ use rdkafka::bindings as sys;
 use super::code::owned;
 
 const ERROR_LENGTH: usize = 512;
+/// How many arenas the C heap has.
+#[cfg(target_env = "gnu")]
+const ARENAS: c_int = 2;
+/// From this size on a buffer is the system's.
+#[cfg(target_env = "gnu")]
+const LARGE: c_int = 256 * 1024;
 const NAME: &str = "forebay-kafka-end";
 
 /// What a client is for.
@@ -35,6 +41,7 @@ unsafe impl Sync for Client {}
 impl Client {
     /// Makes a client. No connection is waited for.
     pub(crate) fn new(role: Role, properties: &[(String, String)]) -> Result<Self, String> {
+        bound_allocator();
         let mut text = [0 as c_char; ERROR_LENGTH];
         // SAFETY: a configuration is made, filled and handed over; on failure it stays ours and is destroyed.
         unsafe {
@@ -112,6 +119,20 @@ impl Drop for Client {
         if std::thread::Builder::new().name(NAME.to_owned()).spawn(end).is_err() {
             tracing::warn!("no thread to end a kafka client: its connections stay open until the process ends");
         }
+    }
+}
+
+/// The library allocates from the C heap, with an arena for each of its threads and buffers of megabytes in them, which
+/// would keep several times what is in use: few arenas, and large buffers straight from the system and back.
+fn bound_allocator() {
+    #[cfg(target_env = "gnu")]
+    {
+        static ONCE: std::sync::Once = std::sync::Once::new();
+        // SAFETY: settings of the allocator, which takes them at any time.
+        ONCE.call_once(|| unsafe {
+            libc::mallopt(libc::M_ARENA_MAX, ARENAS);
+            libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
+        });
     }
 }
 

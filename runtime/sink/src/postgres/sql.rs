@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use forebay_core::manifest::settings::{Missing, OnConflict};
+use forebay_core::manifest::settings::{Fold, Missing, OnConflict};
 use forebay_core::plan::check::Op;
 use forebay_core::plan::statement::Statement;
 use forebay_core::plan::target::{ColumnFacts, ColumnKind, TableTarget};
@@ -90,12 +90,15 @@ fn on_conflict(table: &TableTarget, columns: &[Column<'_>]) -> String {
     format!(" on conflict ({key}) do update set {}{condition}", set.join(", "))
 }
 
-/// Sums in SQL, with NULL as 0, in the order of keys.
+/// Sums in SQL, with NULL as 0, in the order of keys; in the order of the log where that could make a difference, and then
+/// no key comes twice.
 fn add(table: &TableTarget, columns: &[Column<'_>], rows: &str) -> String {
     let names: Vec<String> = columns.iter().map(Column::quoted).collect();
-    let sum = |column: &Column<'_>| match column.is_key {
-        true => column.value(),
-        false => format!("sum(coalesce({}, 0))::{}", column.value(), column.facts.type_name),
+    let keeps_order = table.facts.is_strict && table.settings.fold != Fold::Always;
+    let sum = |column: &Column<'_>| match (column.is_key, keeps_order) {
+        (true, _) => column.value(),
+        (false, true) => format!("coalesce({}, 0)", column.value()),
+        (false, false) => format!("sum(coalesce({}, 0))::{}", column.value(), column.facts.type_name),
     };
     let values: Vec<String> = columns.iter().map(sum).collect();
     let keys: Vec<String> = columns.iter().filter(|column| column.is_key).map(Column::value).collect();
@@ -107,9 +110,9 @@ fn add(table: &TableTarget, columns: &[Column<'_>], rows: &str) -> String {
     let action = if set.is_empty() { "nothing".to_owned() } else { format!("update set {}", set.join(", ")) };
     let (table_name, names, values, keys, key) =
         (&table.facts.sql_name, names.join(", "), values.join(", "), keys.join(", "), key(table));
+    let grouped = if keeps_order { String::new() } else { format!(" group by {keys} order by {keys}") };
     format!(
-        "insert into {table_name} as t ({names}) select {values} from {rows} group by {keys} order by {keys} \
-         on conflict ({key}) do {action}"
+        "insert into {table_name} as t ({names}) select {values} from {rows}{grouped} on conflict ({key}) do {action}"
     )
 }
 

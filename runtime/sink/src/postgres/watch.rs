@@ -20,6 +20,12 @@ use crate::postgres::verdict::chain;
 /// How long an answer may be on its way after the backend has sent it.
 const ON_ITS_WAY: Duration = Duration::from_secs(2);
 
+/// Only while it still waits: it may have got what it waited for, and serve another client by now.
+const END: &str =
+    "select pg_terminate_backend(pid) from pg_stat_activity where pid = $1 and state like 'idle in transaction%'";
+
+const WAITS: &str = "the backend waits for a request that it does not get";
+
 const STATE: &str = "select state from pg_stat_activity where pid = $1";
 
 /// Signs of life of one transaction.
@@ -94,7 +100,7 @@ impl Postgres {
                     // Once may be a moment between two requests of ours.
                     Backend::Waiting => {
                         let is_lost = std::mem::replace(&mut was_waiting, true);
-                        is_lost.then(|| "the backend waits for a request that it does not get".to_owned())
+                        is_lost.then(|| WAITS.to_owned())
                     }
                     Backend::Gone(why) => Some(why),
                 },
@@ -103,10 +109,26 @@ impl Postgres {
             if let Ok(result) = timeout(ON_ITS_WAY, transaction.as_mut()).await {
                 return result;
             }
+            if why == WAITS {
+                self.end_backend(signs.pid.load(Ordering::Relaxed)).await;
+            }
             // Whatever broke this connection may have broken those that lie idle.
             self.forget_idle();
             return Err(Verdict::Unknown(format!("the connection to sink `{}` is dead: {why}", self.name())));
         }
+    }
+
+    /// Ends a backend that keeps its locks for a client that is cut off from it. Where that fails, the server's own time-out
+    /// for idle transactions does it later.
+    async fn end_backend(&self, pid: i32) {
+        let end = async {
+            let (client, task) = self.open_another().await.ok()?;
+            let ended = client.query_typed(END, &[(&pid, Type::INT4)]).await.ok();
+            drop(client);
+            task.abort();
+            ended
+        };
+        let _later_by_itself = timeout(self.look_after(), end).await;
     }
 
     async fn ask_after(&self, pid: i32) -> Backend {

@@ -16,7 +16,8 @@
 //! | `"alias": N` | the same, but every text is one and the same MiB of the guest's memory |
 //! | `"many": N` | N inserts of `id` 0 to N - 1 for the target `"target"` |
 //!
-//! `"log": [["warn", "text"], …]` writes lines and `"count": {"name": n}` counts, before any of the above.
+//! `"log": [["warn", "text"], …]` writes lines, `"count": {"name": n}` counts, and `"burn": N` works for N turns of a
+//! loop, before any of the above.
 //!
 //! An effect is `{"op": "upsert|insert|update|add|delete", "target": "t", "columns": {"c": value}}` or
 //! `{"op": "publish", "target": "p", "key": "k", "value": "v", "headers": [["name", "value"]]}`; key, value and a
@@ -119,7 +120,7 @@ mod tests {
     #[test]
     fn skips_rejects_and_counts_as_told() -> Result<()> {
         assert_eq!(
-            run(r#"{"skip":"old","log":[["warn","x"]],"count":{"seen":1}}"#)?,
+            run(r#"{"skip":"old","log":[["warn","x"]],"count":{"seen":1},"burn":1000}"#)?,
             skip("old")
         );
         assert_eq!(

@@ -14,6 +14,13 @@ pub(crate) fn unreachable() -> ! {
     std::process::abort();
 }
 
+/// Takes so many turns, a nanosecond or so each, and comes back.
+pub(crate) fn burn(turns: u64) {
+    for turn in 0..turns {
+        black_box(turn);
+    }
+}
+
 /// Never comes back.
 pub(crate) fn spin() -> ! {
     let mut turns = 0_u64;

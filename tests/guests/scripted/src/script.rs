@@ -32,6 +32,8 @@ pub(crate) struct Script {
     log: Vec<(String, String)>,
     #[serde(default)]
     count: std::collections::BTreeMap<String, u64>,
+    #[serde(default)]
+    burn: u64,
 }
 
 #[derive(Deserialize)]
@@ -57,7 +59,7 @@ struct Step {
 struct Columns(Vec<(String, Json)>);
 
 impl Script {
-    /// Writes the lines and counts the counts.
+    /// Writes the lines, counts the counts, and turns its turns.
     pub(crate) fn speak(&self) -> Result<()> {
         for (level, text) in &self.log {
             match level.as_str() {
@@ -72,6 +74,7 @@ impl Script {
         for (name, delta) in &self.count {
             metrics::count(name, *delta);
         }
+        misbehave::burn(self.burn);
         Ok(())
     }
 

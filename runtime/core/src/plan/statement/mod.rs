@@ -185,8 +185,14 @@ impl<'a> Planner<'a> {
             }
         }
         let Some(levels) = self.tables.get_mut(placed.target as usize) else { return };
-        // A key that can not be compared may be there already: an update would then lose one of the two silently.
-        let is_alone = placed.key.is_empty() && placed.op == Op::Update;
+        // A database goes through the rows of an insert in their order, and through those of an update or a delete in
+        // one of its own: there a unique value that is set free and taken again could be seen too early or too late. And
+        // a key that can not be compared may be there already: an update would then lose one of the two silently.
+        let is_alone = match placed.op {
+            Op::Update => table.facts.is_strict || placed.key.is_empty(),
+            Op::Delete => table.facts.is_strict,
+            Op::Insert | Op::Upsert | Op::Add => false,
+        };
         if !is_run || is_again || is_alone {
             levels.floor = levels.above;
         }
