@@ -142,6 +142,26 @@ impl Postgres {
         self.wait_ready().await;
     }
 
+    /// Keeps a copy of the stopped server's cluster, in place of an earlier one.
+    pub fn keep_copy(&self) {
+        self.copy("data", "copy");
+    }
+
+    /// Puts the copy in the place of the stopped server's cluster: it is as it was then.
+    pub fn go_back_to_copy(&self) {
+        self.copy("copy", "data");
+    }
+
+    fn copy(&self, from: &str, to: &str) {
+        assert!(self.process().exit().is_some(), "a cluster is copied while its server is stopped");
+        let (from, to) = (self.scratch.path().join(from), self.scratch.path().join(to));
+        if to.exists() {
+            fs::remove_dir_all(&to).expect("the folder is ours");
+        }
+        let copied = Command::new("cp").arg("-a").args([&from, &to]).status().expect("`cp` is there");
+        assert!(copied.success(), "copy `{}` to `{}`", from.display(), to.display());
+    }
+
     /// Returns the process id of the postmaster.
     pub fn pid(&self) -> i32 {
         self.process().pid()

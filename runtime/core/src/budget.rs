@@ -138,7 +138,9 @@ mod tests {
         let freed = Arc::new(AtomicUsize::new(0));
         let budget = Budget::with_signal(100, {
             let freed = Arc::clone(&freed);
-            move || drop(freed.fetch_add(1, Ordering::Relaxed))
+            move || {
+                freed.fetch_add(1, Ordering::Relaxed);
+            }
         });
         let mut first = budget.try_take(60).unwrap();
         assert!(budget.try_take(41).is_none());

@@ -70,9 +70,14 @@ pub(crate) fn producer(kafka: &Kafka) -> Properties {
         ("statistics.interval.ms", "0"),
     ];
     let mut properties = owned(&defaults);
-    properties.extend(manifest(kafka));
+    // The client would warn at every start that these mean nothing to it.
+    properties.extend(manifest(kafka).into_iter().filter(|(name, _)| !is_of_consumers(name)));
     properties.extend(fixed.map(|(name, value)| (name.to_owned(), value.to_owned())));
     properties
+}
+
+fn is_of_consumers(name: &str) -> bool {
+    ["session.", "heartbeat.", "max.poll.", "fetch."].iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Returns the settings of a client that asks questions, as a member of no group or, for its commits, of `group`.

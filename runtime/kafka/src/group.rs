@@ -178,6 +178,11 @@ impl Group {
         self.client.cluster_id(0)
     }
 
+    #[cfg(test)]
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Returns a way to ask questions over this group's own connections.
     pub fn admin(&self) -> Admin {
         Admin::of(Arc::clone(&self.client), Arc::clone(&self.kafka))

@@ -37,6 +37,14 @@ impl Broker {
         self.cluster.create_topic(topic, partitions).map_err(Error::fatal)
     }
 
+    /// Makes a broker the coordinator of a group.
+    ///
+    /// # Errors
+    /// If there is no such broker.
+    pub fn move_coordinator(&self, group: &str, id: i32) -> Result<(), Error> {
+        self.cluster.move_coordinator(group, id).map_err(Error::fatal)
+    }
+
     /// Cuts a broker off or brings it back; they count from 1.
     pub fn set_broker_up(&self, id: i32, is_up: bool) {
         self.cluster.set_broker(id, is_up);

@@ -112,12 +112,12 @@ async fn waits_for_a_broker_that_is_away_and_goes_on() {
     let forebay = Forebay::start(&manifest, &[]);
     let says_so = async || {
         let ready = forebay.get("/readyz").await;
-        ready.is_ok_and(|answer| answer.status == 503 && answer.body.contains("brokers are down"))
+        ready.is_ok_and(|answer| answer.status == 503 && answer.body.contains("no broker answers"))
     };
     wait::until_or_dump(MINUTE, "/readyz to say that the brokers are away", says_so, || forebay.tail()).await;
     let is_told = |status: &serde_json::Value| {
         let why = status["bindings"][0]["why"].as_str().unwrap_or_default();
-        why.starts_with("kafka: ") && why.contains("brokers are down") && status["ready"] == false
+        why.starts_with("kafka: ") && why.contains("no broker answers") && status["ready"] == false
     };
     forebay.until(MINUTE, "/status to say why nothing runs", is_told).await;
     assert_eq!(forebay.get("/livez").await.unwrap().status, 200);

@@ -2,10 +2,12 @@
 
 mod alike;
 mod away;
+mod brokers;
 mod check;
 mod cli;
 mod dev;
 mod examples;
+mod failover;
 mod guilty;
 mod harness;
 mod letters;
@@ -27,3 +29,4 @@ mod sqlite;
 mod starved;
 mod under_fire;
 mod watchdog;
+mod zombies;

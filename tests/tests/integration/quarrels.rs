@@ -7,6 +7,8 @@ use forebay_tests::forebay::Forebay;
 use forebay_tests::kafka::Kafka;
 use forebay_tests::manifest::{Manifest, ManifestFile};
 use forebay_tests::names::Names;
+use rdkafka::Message as _;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use serde_json::{Value, json};
 
 use crate::position::{HERE, SCHEMA, applied, commit, committed, manifest, move_group, produce, scene};
@@ -179,6 +181,40 @@ async fn without_any_position_start_error_asks_a_person() {
     scene.until_at_end_within(Duration::from_secs(20), &forebay).await;
     scene.rest(&forebay).await;
     assert_eq!(applied(&scene).await, [2]);
+}
+
+/// For a day with another program and back, and no record is missed or seen twice by both.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_goes_to_another_consumer_and_comes_back() {
+    let scene = scene("quarrel_lent").await;
+    produce(&scene, 0..10).await;
+    // The other program was first, and has come to 4.
+    assert_eq!(read_as_another(&scene, 4).await, [0, 1, 2, 3]);
+    let manifest = manifest(&scene);
+    scene.run_through(&manifest).await;
+    assert_eq!(applied(&scene).await, (4..10).collect::<Vec<_>>());
+    produce(&scene, 10..20).await;
+    assert_eq!(read_as_another(&scene, 5).await, (10..15).collect::<Vec<_>>(), "it goes on where Forebay was");
+    let between = "5 offsets in between were not processed here";
+    leaves(&scene, &manifest, &["is 15, moved by somebody else", between], 0, true).await;
+    assert_eq!(applied(&scene).await, (4..10).chain(15..20).collect::<Vec<_>>());
+}
+
+/// Joins the group as any other consumer, reads `count` records, commits, and leaves.
+async fn read_as_another(scene: &Scene<'_>, count: usize) -> Vec<i32> {
+    let mut config = scene.kafka.client_config();
+    config.set("group.id", &scene.names.group).set("enable.auto.commit", "false").set("auto.offset.reset", "earliest");
+    let consumer: BaseConsumer = config.create().unwrap();
+    consumer.subscribe(&[&scene.names.topic]).unwrap();
+    let mut numbers = Vec::new();
+    while numbers.len() < count {
+        let read = async || consumer.poll(Duration::from_millis(100));
+        let message = forebay_tests::wait::some(MINUTE, "a record for the other program", read).await.unwrap();
+        let value: Value = serde_json::from_slice(message.payload().unwrap()).unwrap();
+        numbers.push(i32::try_from(value["effects"][0]["columns"]["n"].as_i64().unwrap()).unwrap());
+        consumer.commit_message(&message, CommitMode::Sync).unwrap();
+    }
+    numbers
 }
 
 /// Under load, on a process that runs: what lies behind the new position runs once more, and nothing else.

@@ -75,14 +75,15 @@ pub enum Event {
     },
     /// The answer to [`Action::Send`]: acknowledged by all replicas.
     Sent {
-        /// The `next` of the messages.
-        next: i64,
+        /// The number they were sent under.
+        id: u64,
         /// Letters that went without their value, to be kept.
         kept: Vec<Outgoing>,
     },
     /// The log lost what was next, or went back: only a person can say where to go on.
     Lost {
-        /// The consumer's count of seeks when it noticed; none where the log itself was asked.
+        /// The consumer's count of seeks when it came to the end of what can be read; none where the log itself was asked,
+        /// and nothing that was fetched can be trusted.
         generation: Option<u64>,
         /// What was lost.
         cause: Cause,
@@ -131,7 +132,7 @@ pub enum Action {
     /// Send messages that were committed.
     Send {
         /// Names them in [`Event::Sent`].
-        next: i64,
+        id: u64,
         /// The messages.
         messages: Arc<Vec<Outgoing>>,
     },
@@ -220,6 +221,8 @@ pub enum Stop {
 /// Messages that wait for an acknowledgement.
 #[derive(Debug, Clone)]
 pub struct Pending {
+    /// Names its messages on their way: a place in the log may come twice.
+    pub id: u64,
     /// The position before the batch.
     pub from: i64,
     /// The position after it.

@@ -13,20 +13,38 @@ pub(super) struct Outstanding {
     /// In the order of the log. Acknowledged ones stay until a transaction has removed their rows.
     rows: VecDeque<Pending>,
     bytes: usize,
+    next_id: u64,
 }
 
 impl Outstanding {
-    pub(super) fn push(&mut self, from: i64, next: i64, bytes: usize) {
+    /// Takes a row of the outbox, and returns the number that its messages are sent under.
+    pub(super) fn push(&mut self, from: i64, next: i64, bytes: usize) -> u64 {
         self.bytes += bytes;
-        self.rows.push_back(Pending { from, next, bytes, is_acknowledged: false, kept: Vec::new() });
+        let id = self.next_id;
+        self.next_id += 1;
+        self.rows.push_back(Pending { id, from, next, bytes, is_acknowledged: false, kept: Vec::new() });
+        id
+    }
+
+    /// Forgets what the ledger does not have: its removal was committed although nobody heard of it, or the database was
+    /// rewound behind it, and its records come again.
+    pub(super) fn keep(&mut self, is_there: impl Fn(i64) -> bool) {
+        let bytes = &mut self.bytes;
+        self.rows.retain(|row| {
+            let is_kept = is_there(row.next);
+            if !is_kept && !row.is_acknowledged {
+                *bytes -= row.bytes;
+            }
+            is_kept
+        });
     }
 
     pub(super) fn knows(&self, next: i64) -> bool {
         self.rows.iter().any(|row| row.next == next)
     }
 
-    pub(super) fn acknowledge(&mut self, next: i64, kept: Vec<Outgoing>) {
-        if let Some(row) = self.rows.iter_mut().find(|row| row.next == next && !row.is_acknowledged) {
+    pub(super) fn acknowledge(&mut self, id: u64, kept: Vec<Outgoing>) {
+        if let Some(row) = self.rows.iter_mut().find(|row| row.id == id && !row.is_acknowledged) {
             row.is_acknowledged = true;
             row.kept = kept;
             self.bytes -= row.bytes;

@@ -35,7 +35,7 @@ pub enum Asked {
     Write(Write),
     /// The database answered; the answer is on its way.
     Reply(Result<Written, Verdict>),
-    Send(i64, std::sync::Arc<Vec<Outgoing>>),
+    Send(u64, std::sync::Arc<Vec<Outgoing>>),
 }
 
 impl Shell {
@@ -74,7 +74,7 @@ impl Shell {
                 Action::StartAt(offset) => self.asked.push(Asked::Seek(offset)),
                 Action::Compute(command) => self.asked.push(Asked::Compute(command)),
                 Action::Write(write) => self.asked.push(Asked::Write(write)),
-                Action::Send { next, messages } => self.asked.push(Asked::Send(next, messages)),
+                Action::Send { id, messages } => self.asked.push(Asked::Send(id, messages)),
                 Action::Commit { offset, .. } => commits.push(offset),
                 Action::WakeAt(at) => self.wake = Some(at),
                 Action::Drained => self.is_drained = true,

@@ -190,7 +190,7 @@ impl World {
                 for message in messages.iter() {
                     *self.broker.sent.entry(id(message)).or_default() += 1;
                 }
-                Event::Sent { next, kept: Vec::new() }
+                Event::Sent { id: next, kept: Vec::new() }
             }
         };
         shell.hear(event, self.now)

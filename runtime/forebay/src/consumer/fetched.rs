@@ -5,7 +5,7 @@ use forebay_core::verdict::{Cause, Reason};
 use forebay_kafka::{Fetched, Partition, StopCause};
 
 /// Returns what the lane hears.
-pub(super) fn event(at: &Partition, fetched: Fetched) -> Event {
+pub(super) fn event(at: &Partition, binding: &str, fetched: Fetched) -> Event {
     match fetched {
         Fetched::Records { generation, records } => Event::Fetched { generation, records },
         Fetched::End { generation, offset } => Event::End { generation, offset },
@@ -13,12 +13,24 @@ pub(super) fn event(at: &Partition, fetched: Fetched) -> Event {
         Fetched::Stopped { generation, cause, reason, offset, .. } => {
             let Partition { topic, partition } = at;
             let place = offset.map_or(String::new(), |offset| format!(" at offset {offset}"));
-            let what = match cause {
-                StopCause::OutOfRange => "what was next in the log is gone",
-                StopCause::Corrupt => "a batch in the log is damaged",
-                StopCause::Undecodable => "a batch in the log can not be decoded",
+            let (what, way_out) = match cause {
+                // The ledger is asked next, and says how much is gone and what to do.
+                StopCause::OutOfRange => ("what was next in the log is gone", None),
+                StopCause::Corrupt => ("a batch in the log is damaged", Some("restore it on the broker")),
+                StopCause::Undecodable => (
+                    "a batch in the log can not be decoded",
+                    Some(
+                        "raise `fetch.message.max.bytes` if it is too large, or use a build that knows its compression",
+                    ),
+                ),
             };
-            let cause = Cause::new(Reason::Position, format!("{topic}/{partition}{place}: {what}: {reason}"));
+            let way_out = way_out.map_or(String::new(), |way_out| {
+                format!(
+                    "; {way_out}, or leave the batch out, with OFFSET the first one behind it: `forebay position set {binding} \
+                     --topic {topic} --partition {partition} --to OFFSET`"
+                )
+            });
+            let cause = Cause::new(Reason::Position, format!("{topic}/{partition}{place}: {what}: {reason}{way_out}"));
             Event::Lost { generation: Some(generation), cause }
         }
     }

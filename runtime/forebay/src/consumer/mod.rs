@@ -8,6 +8,7 @@ mod fetched;
 mod observer;
 mod positions;
 mod registry;
+mod report;
 mod room;
 mod runner;
 mod send;

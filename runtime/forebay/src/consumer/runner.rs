@@ -184,6 +184,10 @@ impl Runner {
                 self.metrics.rebalances.with_label_values(&[self.group.as_str(), kind]).inc();
                 let names: Vec<String> = partitions.iter().map(|(partition, _)| name(partition)).collect();
                 info!(partitions = names.join(" "), kind, "partitions taken away");
+                if lost {
+                    // The group goes on without us until it has us again.
+                    self.board.group(&self.group, |view| view.is_joined = false);
+                }
                 for (partition, assignment) in partitions {
                     if running.get(&partition).is_some_and(|lane| lane.assignment == assignment)
                         && let Some(lane) = running.remove(&partition)

@@ -22,6 +22,7 @@ use crate::consumer::acquire::{self, Granted};
 use crate::consumer::binding::{Binding, Prepared};
 use crate::consumer::compute;
 use crate::consumer::observer::{self, Observer};
+use crate::consumer::report::Report;
 use crate::consumer::{fetched, send, terminal, write};
 use crate::metrics::Metrics;
 use crate::status::{Board, LaneName};
@@ -74,12 +75,13 @@ pub(super) struct Shell {
     /// What was asked for and has not been answered. At most one acquire, one computation, one transaction, and a send
     /// for each row of the outbox, which is bounded in bytes.
     in_flight: JoinSet<Answer>,
+    report: Report,
     prepared: Option<Arc<Prepared>>,
     epoch: i64,
     wake: Option<Duration>,
     beat: Interval,
     /// Messages behind the ones that are being sent: one after the other, in the order of the log.
-    unsent: VecDeque<(i64, Arc<Vec<Outgoing>>)>,
+    unsent: VecDeque<(u64, Arc<Vec<Outgoing>>)>,
     is_sending: bool,
     /// What the group had committed at the assignment; taken by the first acquire.
     committed: Option<Option<forebay_kafka::Committed>>,
@@ -93,7 +95,7 @@ enum Answer {
     Acquired(Result<Granted, Verdict>),
     Computed(u64, Result<compute::Computed, Verdict>, Duration),
     Written(Box<(Write, Result<Committed, Verdict>)>, Duration),
-    Sent(i64, Arc<Vec<Outgoing>>, Option<Vec<Outgoing>>),
+    Sent(u64, Arc<Vec<Outgoing>>, Option<Vec<Outgoing>>),
 }
 
 enum Heard {
@@ -124,6 +126,7 @@ impl Shell {
             seed: assignment.wrapping_mul(31).wrapping_add(u64::from(at.partition.unsigned_abs())),
         };
         let lane = Lane::new(settings, &mut actions);
+        let report = Report::new(name.clone(), around.board.clone(), around.metrics.clone());
         let shell = Self {
             lane,
             at,
@@ -134,6 +137,7 @@ impl Shell {
             feed,
             orders,
             in_flight: JoinSet::new(),
+            report,
             prepared: None,
             epoch: 0,
             wake: None,
@@ -205,7 +209,7 @@ impl Shell {
                 self.wake = None;
                 Some(Event::Tick)
             }
-            Heard::Fetched(Some(fetched)) => Some(fetched::event(&self.at, fetched)),
+            Heard::Fetched(Some(fetched)) => Some(fetched::event(&self.at, &self.binding.settings.name, fetched)),
             Heard::Answer(answer) => self.answered(answer),
         };
         if let Some(event) = event {
@@ -218,36 +222,43 @@ impl Shell {
     fn answered(&mut self, answer: Answer) -> Option<Event> {
         match answer {
             Answer::Acquired(Ok(Granted { acquired, prepared })) => {
+                if let Some(before) = self.lane.status().position.filter(|before| acquired.position < *before) {
+                    let (now, count) = (acquired.position, before - acquired.position);
+                    warn!(
+                        "the ledger went from {before} back to {now}: the position was moved by hand, or the database was rewound; \
+                         {count} offsets are processed again"
+                    );
+                }
                 self.prepared = Some(prepared);
                 self.epoch = acquired.epoch;
                 debug!(position = acquired.position, epoch = acquired.epoch, "partition acquired");
                 Some(Event::Acquired(Ok(acquired)))
             }
             Answer::Acquired(Err(verdict)) => {
-                self.failed("acquire", &verdict);
+                self.report.failed("acquire", &verdict);
                 Some(Event::Acquired(Err(verdict)))
             }
             Answer::Computed(batch, result, took) => {
-                self.stage("handle", took);
+                self.report.stage("handle", took);
                 let result = result.map(|computed| {
                     self.prepared = computed.grown.or(self.prepared.take());
                     computed.outcomes
                 });
-                result.as_ref().err().inspect(|verdict| self.failed("handle", verdict));
+                result.as_ref().err().inspect(|verdict| self.report.failed("handle", verdict));
                 Some(Event::Computed { batch, result })
             }
             Answer::Written(written, took) => {
                 let (write, result) = *written;
                 Some(Event::Written { result: self.written(&write, result, took) })
             }
-            Answer::Sent(next, messages, kept) => {
+            Answer::Sent(id, messages, kept) => {
                 self.is_sending = false;
                 self.send_next();
                 if let Some(prepared) = &self.prepared {
                     terminal::sent(&self.binding, prepared, &messages, &self.around.metrics);
                 }
                 // None: the producer was stopped, and the rows stay in the outbox.
-                kept.map(|kept| Event::Sent { next, kept })
+                kept.map(|kept| Event::Sent { id, kept })
             }
         }
     }
@@ -255,7 +266,7 @@ impl Shell {
     fn written(&self, write: &Write, result: Result<Committed, Verdict>, took: Duration) -> Result<Written, Verdict> {
         match result {
             Ok(committed) => {
-                self.stage("write", took);
+                self.report.stage("write", took);
                 if let Some(prepared) = &self.prepared {
                     terminal::committed(&self.binding, prepared, write, &committed, &self.around.metrics);
                     if let Some(observer) = &self.around.observer {
@@ -265,32 +276,10 @@ impl Shell {
                 Ok(committed.written)
             }
             Err(verdict) => {
-                self.failed("write", &verdict);
+                self.report.failed("write", &verdict);
                 Err(verdict)
             }
         }
-    }
-
-    /// One place for the log and the metric of what did not work. A retry is not a drop.
-    fn failed(&self, what: &str, verdict: &Verdict) {
-        let (class, message) = match verdict {
-            Verdict::Record(fault) => (fault.class.as_str(), fault.message.as_str()),
-            Verdict::Unavailable(cause) | Verdict::Misconfigured(cause) => {
-                (cause.reason.as_str(), cause.message.as_str())
-            }
-            Verdict::Fenced => ("fenced", "another owner has this partition"),
-            Verdict::Unknown(why) => ("unknown", why.as_str()),
-        };
-        self.around.metrics.retries.with_label_values(&[self.binding.settings.name.as_str(), class]).inc();
-        match verdict {
-            Verdict::Misconfigured(_) => tracing::error!(class, "{what} halts: {message}"),
-            _ => warn!(class, "{what} is tried again: {message}"),
-        }
-    }
-
-    fn stage(&self, stage: &str, took: Duration) {
-        let labels = [self.binding.settings.name.as_str(), stage];
-        self.around.metrics.batch_seconds.with_label_values(&labels).observe(took.as_secs_f64());
     }
 
     fn perform(&mut self, actions: Vec<Action>) {
@@ -300,8 +289,8 @@ impl Shell {
                 Action::StartAt(offset) => self.around.group.start_at(&self.at, self.assignment, offset),
                 Action::Compute(command) => self.compute(command),
                 Action::Write(write) => self.write(write),
-                Action::Send { next, messages } => {
-                    self.unsent.push_back((next, messages));
+                Action::Send { id, messages } => {
+                    self.unsent.push_back((id, messages));
                     self.send_next();
                 }
                 Action::Commit { offset, leader_epoch } => self.commit(offset, leader_epoch),
@@ -359,7 +348,7 @@ impl Shell {
         if self.is_sending {
             return;
         }
-        let Some((next, messages)) = self.unsent.pop_front() else { return };
+        let Some((id, messages)) = self.unsent.pop_front() else { return };
         self.is_sending = true;
         let (producer, board, name) = (self.around.producer.clone(), self.around.board.clone(), self.name.clone());
         let permit = self.around.budget.take(messages.iter().map(Outgoing::bytes).sum());
@@ -369,7 +358,7 @@ impl Shell {
             let trouble = |why: Option<String>| board.lane(&name, |view| view.send_trouble = why);
             let kept = send::send(&producer, messages.clone(), trouble).await;
             forebay_sink::failpoint::pass("after-send");
-            Answer::Sent(next, messages, kept)
+            Answer::Sent(id, messages, kept)
         };
         self.in_flight.spawn(send.in_current_span());
     }
@@ -381,14 +370,9 @@ impl Shell {
         self.around.group.commit(&self.at, self.assignment, Commit { offset, leader_epoch, metadata });
     }
 
-    fn tell(&self) {
-        let status = self.lane.status();
+    fn tell(&mut self) {
         let end = self.around.group.watermarks(&self.at).map(|log| log.high);
-        self.around.board.lane(&self.name, |view| {
-            view.status = status;
-            // Unknown until the broker has told; never below what was read already.
-            view.end = end.map(|end| end.max(view.status.position.unwrap_or(end)));
-        });
+        self.report.status(self.lane.status(), end);
     }
 }
 

@@ -47,6 +47,17 @@ impl MockCluster {
         }
     }
 
+    pub(crate) fn move_coordinator(&self, group: &str, id: i32) -> Result<(), String> {
+        let group = CString::new(group).map_err(|_| "a group's name cannot hold a NUL byte".to_owned())?;
+        // SAFETY: the strings end with NUL and are copied.
+        let code =
+            unsafe { sys::rd_kafka_mock_coordinator_set(self.cluster.as_ptr(), c"group".as_ptr(), group.as_ptr(), id) };
+        match code as i32 {
+            0 => Ok(()),
+            code => Err(super::describe_code(code).text),
+        }
+    }
+
     pub(crate) fn set_broker(&self, id: i32, is_up: bool) {
         // SAFETY: the cluster is alive.
         unsafe {

@@ -75,7 +75,8 @@ impl Reader {
             let gone = |intake: &Intake| assigned.iter().any(|assigned| assigned.partition == intake.at);
             self.intakes.retain(|intake| !gone(intake));
             self.tell(Error::of("start reading assigned partitions", code, &text));
-        } else if !assigned.is_empty() {
+        } else {
+            // Also with nothing in it: the group has us, and others have the partitions.
             self.recover();
             self.outbox.put(GroupEvent::Assigned(assigned));
         }

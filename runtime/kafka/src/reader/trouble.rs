@@ -101,12 +101,17 @@ impl Reader {
             self.pulse.stalls.fetch_add(1, Ordering::Relaxed);
             let (topic, partition) = (&intake.at.topic, intake.at.partition);
             tracing::warn!(%topic, partition, position, end = known.high, "silent below its log's end; reading it anew");
+            // The client may hold it paused although nobody here has asked for that: a seek alone would not end it.
+            let item = [intake.item(position)];
+            self.client.resume(&item).ok();
             self.move_to(index, position, false);
         }
     }
 
     /// Takes an error of no partition of ours.
     fn on_client_error(&mut self, code: Code, text: &str) {
+        // The client's own words count its brokers, and change while nothing does.
+        let text = if code == Code::ALL_BROKERS_DOWN { "no broker answers" } else { text };
         let error = Error::of("consume", code.0, text);
         let is_down = code == Code::ALL_BROKERS_DOWN || matches!(error.kind(), Kind::Configuration);
         // Single connections break and come back all the time; what matters shows as all brokers being down.
@@ -148,5 +153,76 @@ fn cause_of(code: Code) -> StopCause {
         // Unknown compression, or a batch larger than the client may receive.
         10 | -170 | -198 => StopCause::Undecodable,
         _ => StopCause::Corrupt,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use forebay_core::budget::Budget;
+    use tokio::sync::mpsc;
+    use tokio::time::timeout;
+
+    use crate::event::{Assigned, Fetched, GroupEvent};
+    use crate::group::{Group, GroupSettings};
+    use crate::mock::Broker;
+    use crate::producer::{Outgoing, Producer};
+    use crate::raw::{Assignment, Item};
+
+    const PATIENCE: Duration = Duration::from_secs(90);
+
+    async fn put(producer: &Producer, partition: i32) {
+        let headers = Vec::new();
+        let (topic, partition) = ("t".into(), Some(partition));
+        let sent = producer.send(Outgoing { topic, partition, key: None, value: None, headers, timestamp_ms: None });
+        timeout(PATIENCE, sent).await.unwrap().unwrap();
+    }
+
+    async fn until_offset(assigned: &mut Assigned, offset: i64) {
+        loop {
+            let fetched = timeout(PATIENCE, assigned.feed.next()).await.expect("a record in time").unwrap();
+            if let Fetched::Records { records, .. } = fetched
+                && records.iter().any(|record| record.offset == offset)
+            {
+                return;
+            }
+        }
+    }
+
+    /// The client has stopped to fetch behind the thread's back: one partition is held paused, another was let go.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn partitions_that_fell_silent_are_noticed_and_read_on() {
+        let broker = Broker::start(1).unwrap();
+        broker.create_topic("t", 2).unwrap();
+        let producer = Producer::start(&broker.settings()).unwrap();
+        let (sender, mut events) = mpsc::channel(16);
+        let (kafka, topics) = (broker.settings(), vec!["t".to_owned()]);
+        let settings = GroupSettings { kafka, group: "g".to_owned(), topics, buffered_bytes: 4 << 20 };
+        let group = Group::start(settings, Budget::new(64 << 20), sender).unwrap();
+        let mut assigned = Vec::new();
+        while assigned.len() < 2 {
+            if let Some(GroupEvent::Assigned(more)) = timeout(PATIENCE, events.recv()).await.unwrap() {
+                assigned.extend(more);
+            }
+        }
+        for one in &mut assigned {
+            put(&producer, one.partition.partition).await;
+            until_offset(one, 0).await;
+        }
+        group.client().pause(&[Item::new("t", 0, 0)]).unwrap();
+        group.client().assign(Assignment::Remove(&[Item::new("t", 1, 0)])).unwrap();
+        for one in &mut assigned {
+            put(&producer, one.partition.partition).await;
+        }
+        for one in &mut assigned {
+            until_offset(one, 1).await;
+        }
+        assert!(group.stalls() >= 2, "both were noticed: {}", group.stalls());
+        // And they go on from there.
+        for one in &mut assigned {
+            put(&producer, one.partition.partition).await;
+            until_offset(one, 2).await;
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use forebay_kafka::mock::Broker;
 use forebay_kafka::{Admin, Commit, Committed, Fetched, GroupEvent, Kind, Outgoing, Partition, Producer, StopCause};
 use tokio::time::timeout;
 
@@ -284,4 +285,27 @@ async fn describes_a_topic() {
     assert_eq!(admin.describe("missing").await, Ok(None));
     let at = Partition { topic: "orders".into(), partition: 1 };
     assert_eq!(admin.offset_for_time(&at, 1).await, Ok(0), "an empty log's end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_and_commits_go_on_when_the_groups_coordinator_moves() {
+    let broker = Broker::start(3).unwrap();
+    broker.create_topic("orders", 1).unwrap();
+    broker.move_coordinator("g", 1).unwrap();
+    fill(&broker, "orders", 0, 50).await;
+    let mut member = Member::join(&broker, "orders");
+    let mut assigned = member.assigned(1).await.remove(0);
+    until_end(&mut assigned.feed).await;
+    let producer = Producer::start(&broker.settings()).unwrap();
+    for (round, coordinator) in [(0, 2), (1, 3), (2, 1)] {
+        broker.move_coordinator("g", coordinator).unwrap();
+        member.group.commit(&assigned.partition, assigned.assignment, commit(50 + round, "fb1;L;1"));
+        member.group.flush_commits(PATIENCE).await.unwrap();
+        assert_eq!(producer.send(outgoing("orders", 0, "late")).await, Ok((0, 50 + round)));
+        let (records, _) = until_end(&mut assigned.feed).await;
+        assert_eq!(offsets(&records), [50 + round], "with coordinator {coordinator}");
+    }
+    let admin = Admin::start(&broker.settings()).unwrap();
+    let found = admin.committed("g", std::slice::from_ref(&assigned.partition)).await.unwrap();
+    assert_eq!(found[0].as_ref().map(|committed| committed.offset), Some(52));
 }

@@ -1,6 +1,7 @@
 //! A sink's pool of connections. Every wait has a deadline from the manifest.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
@@ -33,7 +34,7 @@ pub struct Postgres {
     pool_size: usize,
     pool: Pool,
     dial: Dial,
-    config: Config,
+    config: Arc<Config>,
     /// Certificates that could not be read: said at each use, since the file may come.
     broken: Option<String>,
 }
@@ -87,8 +88,8 @@ impl Postgres {
             Ok(connector) => (Dial::new(&sink.name, connector), None),
             Err(why) => (Dial::new(&sink.name, NoTls), Some(why)),
         };
-        let config = target.config;
-        let manager = Manager::from_connect(config.clone(), dial.clone(), manager_config);
+        let config = Arc::new(target.config);
+        let manager = Manager::from_connect(Config::clone(&config), dial.clone(), manager_config);
         let Timeouts { connect, statement, lock: _, idle: _ } = sink.timeouts;
         let pool_size = sink.pool_size.get();
         let pool = Pool::builder(manager)

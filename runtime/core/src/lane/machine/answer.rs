@@ -28,11 +28,14 @@ impl Lane {
         if before != Some(position) {
             self.run = Run::default();
         }
+        if self.settings.authority == Authority::Ledger {
+            self.outstanding.keep(|next| resend.iter().any(|row| row.next == next));
+        }
         for row in resend {
             if !self.outstanding.knows(row.next) {
                 let bytes = row.messages.iter().map(Outgoing::bytes).sum();
-                self.outstanding.push(row.from, row.next, bytes);
-                actions.push(Action::Send { next: row.next, messages: row.messages });
+                let id = self.outstanding.push(row.from, row.next, bytes);
+                actions.push(Action::Send { id, messages: row.messages });
             }
         }
         (self.phase, self.trouble, self.tries, self.committed) = (Phase::Open, None, 0, None);
@@ -43,6 +46,7 @@ impl Lane {
         self.queue.clear();
         self.batches.clear();
         (self.expected, self.generation, self.end, self.is_lost) = (position, None, None, false);
+        self.ending = None;
         actions.push(Action::StartAt(position));
     }
 
@@ -108,8 +112,8 @@ impl Lane {
         }
         if !outgoing.is_empty() {
             let bytes = outgoing.iter().map(Outgoing::bytes).sum();
-            self.outstanding.push(from, position, bytes);
-            actions.push(Action::Send { next: position, messages: outgoing });
+            let id = self.outstanding.push(from, position, bytes);
+            actions.push(Action::Send { id, messages: outgoing });
         }
         if in_flight.batch.is_some() && in_flight.batch == self.batches.front().map(|batch| batch.id) {
             self.batch_written(done, stop, now);
@@ -171,8 +175,8 @@ impl Lane {
         }
     }
 
-    pub(super) fn sent(&mut self, next: i64, kept: Vec<Outgoing>) {
-        self.outstanding.acknowledge(next, kept);
+    pub(super) fn sent(&mut self, id: u64, kept: Vec<Outgoing>) {
+        self.outstanding.acknowledge(id, kept);
         if self.settings.authority == Authority::Group {
             let settled = self.outstanding.settled();
             self.outstanding.remove(&settled);
@@ -202,7 +206,7 @@ impl Lane {
         self.is_draining = true;
         self.queue.clear();
         // The log's end lies behind what is dropped here.
-        self.end = None;
+        (self.end, self.ending) = (None, None);
         // What follows a batch that is dropped must not be written either.
         let kept = self.batches.iter().take_while(|batch| !matches!(batch.stage, Stage::Queued)).count();
         self.batches.truncate(kept);

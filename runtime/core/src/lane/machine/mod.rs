@@ -61,6 +61,8 @@ pub struct Lane {
     has_given_up: bool,
     /// The log lost what was next: whatever was fetched is dropped once the position is known again.
     is_lost: bool,
+    /// What comes next can not be read; what came before is finished first.
+    ending: Option<Cause>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +115,7 @@ impl Lane {
             is_draining: false,
             has_given_up: false,
             is_lost: false,
+            ending: None,
         }
     }
 
@@ -132,9 +135,10 @@ impl Lane {
             Event::Computed { batch, result } => self.computed(batch, result, now),
             Event::Written { result: Ok(written) } => self.written(written, now, actions),
             Event::Written { result: Err(verdict) } => self.not_written(&verdict, now),
-            Event::Sent { next, kept } => self.sent(next, kept),
-            Event::Lost { generation, cause } if generation.is_none() || generation == self.generation => {
-                self.lost(cause, now);
+            Event::Sent { id, kept } => self.sent(id, kept),
+            Event::Lost { generation: None, cause } => self.lost(cause, now),
+            Event::Lost { generation, cause } if generation == self.generation => {
+                (self.generation, self.ending) = (None, Some(cause));
             }
             Event::Lost { .. } => {}
             Event::Moved => self.moved(now),
@@ -166,6 +170,13 @@ impl Lane {
             self.write(actions);
             self.compute(now, actions);
             self.settle(now, actions);
+        }
+        if self.phase == Phase::Open
+            && self.is_idle()
+            && self.writing.is_none()
+            && let Some(cause) = self.ending.take()
+        {
+            self.lost(cause, now);
         }
         self.commit(actions);
         if self.is_draining {
