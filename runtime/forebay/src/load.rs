@@ -42,7 +42,7 @@ pub fn manifest(path: &Utf8Path) -> Result<Manifest, Error> {
 pub fn manifest_in(path: &Utf8Path, environment: &dyn Environment) -> Result<Manifest, Error> {
     let path = file(path);
     let text = std::fs::read_to_string(&path).map_err(|error| {
-        let hint = "name a manifest, or make one: `forebay run MANIFEST`";
+        let hint = "name the manifest's file, or run this in its folder";
         Error::new(ErrorKind::Config, format!("read manifest `{path}`: {error}; {hint}"))
     })?;
     let folder = path.parent().map(Utf8Path::as_std_path).unwrap_or(Path::new(""));

@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
-use forebay_tests::forebay::Forebay;
+use forebay_tests::forebay::{Forebay, partitions_of};
 use forebay_tests::kafka::Kafka;
 use forebay_tests::manifest::{Manifest, ManifestFile};
 use forebay_tests::names::Names;
+use forebay_tests::reader;
 use rdkafka::Message as _;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::message::BorrowedMessage;
 use serde_json::{Value, json};
 
 use crate::position::{HERE, SCHEMA, applied, commit, committed, manifest, move_group, produce, scene};
@@ -71,8 +73,14 @@ async fn an_empty_database_is_not_taken_for_the_one_the_group_was_run_with() {
         scene.postgres.create_database(&scene.names.database).await;
         scene.execute(SCHEMA).await;
         produce(&scene, 3..5).await;
-        leaves(&scene, &manifest(&scene), &["another database", "with the 2 offsets behind it"], choice, is_running)
-            .await;
+        leaves(
+            &scene,
+            &manifest(&scene),
+            &["another database", "where 2 offsets are still to come"],
+            choice,
+            is_running,
+        )
+        .await;
         assert_eq!(applied(&scene).await, wanted);
     }
 }
@@ -98,7 +106,8 @@ async fn a_group_that_somebody_moved_halts_and_either_way_out_works() {
             false => commit(&scene, offset, "fb1;another-ledger;7"),
         }
         let moved = format!("is {offset}, moved by somebody else");
-        let between = if offset == 1 { "2 offsets in between would be processed again" } else { "1 offset in between" };
+        let between =
+            if offset == 1 { "2 offsets are between them, processed here already" } else { "1 offset is between them" };
         leaves(&scene, &manifest(&scene), &[&moved, "the ledger is at 3", between], choice, is_running).await;
         assert_eq!(applied(&scene).await, wanted);
         assert!(committed(&scene).metadata.starts_with("fb1;"), "the group's offset is ours again");
@@ -195,26 +204,89 @@ async fn a_group_goes_to_another_consumer_and_comes_back() {
     assert_eq!(applied(&scene).await, (4..10).collect::<Vec<_>>());
     produce(&scene, 10..20).await;
     assert_eq!(read_as_another(&scene, 5).await, (10..15).collect::<Vec<_>>(), "it goes on where Forebay was");
-    let between = "5 offsets in between were not processed here";
+    let between = "5 offsets are between them, not processed here";
     leaves(&scene, &manifest, &["is 15, moved by somebody else", between], 0, true).await;
     assert_eq!(applied(&scene).await, (4..10).chain(15..20).collect::<Vec<_>>());
 }
 
-/// Joins the group as any other consumer, reads `count` records, commits, and leaves.
-async fn read_as_another(scene: &Scene<'_>, count: usize) -> Vec<i32> {
+/// Joins the group as any other consumer.
+fn another(scene: &Scene<'_>) -> BaseConsumer {
     let mut config = scene.kafka.client_config();
     config.set("group.id", &scene.names.group).set("enable.auto.commit", "false").set("auto.offset.reset", "earliest");
     let consumer: BaseConsumer = config.create().unwrap();
     consumer.subscribe(&[&scene.names.topic]).unwrap();
+    consumer
+}
+
+async fn poll(consumer: &BaseConsumer) -> BorrowedMessage<'_> {
+    let read = async || consumer.poll(Duration::from_millis(100));
+    forebay_tests::wait::some(MINUTE, "a record for the other program", read).await.unwrap()
+}
+
+/// Joins as another, reads `count` records, commits, and leaves.
+async fn read_as_another(scene: &Scene<'_>, count: usize) -> Vec<i32> {
+    let consumer = another(scene);
     let mut numbers = Vec::new();
     while numbers.len() < count {
-        let read = async || consumer.poll(Duration::from_millis(100));
-        let message = forebay_tests::wait::some(MINUTE, "a record for the other program", read).await.unwrap();
+        let message = poll(&consumer).await;
         let value: Value = serde_json::from_slice(message.payload().unwrap()).unwrap();
         numbers.push(i32::try_from(value["effects"][0]["columns"]["n"].as_i64().unwrap()).unwrap());
         consumer.commit_message(&message, CommitMode::Sync).unwrap();
     }
     numbers
+}
+
+/// Another program is in the group and takes nothing up: what it does there afterwards is not passed over.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_that_nobody_takes_up_overrules_nothing() {
+    let scene = scene("quarrel_ignored").await;
+    produce(&scene, 0..5).await;
+    let manifest = manifest(&scene);
+    scene.run_through(&manifest).await;
+    produce(&scene, 5..8).await;
+    let other = another(&scene);
+    let message = poll(&other).await;
+    let (_, code, errors) = run(&format!("position set {} --to 1", scene.names.topic), &manifest.write()).await;
+    assert_eq!(code, Some(69), "{errors}");
+    assert!(errors.contains("waiting for the members") && errors.contains("stop the other program"), "{errors}");
+    assert_eq!(scene.positions().await.into_values().collect::<Vec<_>>(), [1]);
+    other.commit_message(&message, CommitMode::Sync).unwrap();
+    drop(message);
+    drop(other);
+    let between = "5 offsets are between them, not processed here";
+    leaves(&scene, &manifest, &["is 6, moved by somebody else", between], 1, false).await;
+    assert_eq!(applied(&scene).await, [0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 6, 7]);
+}
+
+/// Its position is the group's offset, which takes it from members alone while it has any.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_binding_without_a_table_is_moved_while_nobody_is_in_its_group() {
+    let scene = scene("quarrel_group").await;
+    let published = format!("{{ topic = \"{}\" }}", scene.names.published);
+    scene.kafka.create_topic(&scene.names.published, 1, &[]).await;
+    let file = Manifest::scripted(scene.kafka, scene.postgres, &scene.names).target("out", &published).write();
+    scene.put_each((0..4).map(|n| json!({ "op": "publish", "target": "out", "value": n.to_string() }))).await;
+    let forebay = Forebay::start(&file, &[]);
+    let at = |offset: i64| move |status: &Value| partitions_of(status).any(|one| one["committed"] == offset);
+    forebay.until(MINUTE, "the group's offset to be at the end", at(4)).await;
+    let set = format!("position set {} --to 3", scene.names.topic);
+    let (_, code, errors) = run(&set, &file).await;
+    assert_eq!(code, Some(69), "{errors}");
+    assert!(errors.contains("stop its processes and repeat"), "{errors}");
+    forebay.stop(Duration::from_secs(25)).await;
+    let printed = take(&set, &file).await;
+    assert!(printed.contains("from 4 back to 3; 1 offset is processed again"), "{printed}");
+    let shown = take(&format!("position show {}", scene.names.topic), &file).await;
+    assert!(shown.contains("-       3      0..4"), "{shown}");
+    let forebay = Forebay::start(&file, &[]);
+    forebay.until(MINUTE, "the group's offset to be at the end again", at(4)).await;
+    forebay.stop(Duration::from_secs(25)).await;
+    let texts: Vec<String> = reader::read_all(scene.kafka, &scene.names.published)
+        .await
+        .iter()
+        .map(|record| record.text().to_owned())
+        .collect();
+    assert_eq!(texts, ["0", "1", "2", "3", "3"]);
 }
 
 /// Under load, on a process that runs: what lies behind the new position runs once more, and nothing else.

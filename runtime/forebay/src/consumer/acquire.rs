@@ -119,9 +119,10 @@ fn of_group(
         )),
         None => Ok(start_offset),
         Some(Committed { offset, .. }) if !(log.low..=log.high).contains(&offset) => halt(format!(
-            "the offset {offset} of group `{group}` is outside the log of {topic}/{partition} ({} to {}); set the group's \
-             offset with Kafka's own consumer-groups tool",
-            log.low, log.high
+            "the offset {offset} of group `{group}` is outside the log of {topic}/{partition} ({} to {}); stop the group's \
+             processes, and set it: `forebay position set {} --topic {topic} --partition {partition} --to earliest` (or latest, or \
+             an offset)",
+            log.low, log.high, binding.settings.name
         )),
         Some(Committed { offset, .. }) => Ok(offset),
     }

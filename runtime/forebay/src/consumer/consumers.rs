@@ -142,8 +142,12 @@ fn of_client(error: &forebay_kafka::Error) -> Error {
     Error::new(ErrorKind::Config, error.to_string())
 }
 
+/// Returns the name of this machine.
+pub fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
+}
+
 /// Who this process is, for people who look into the ledger.
 fn owner(started_at: Timestamp) -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{}:{}:{}", host.trim(), std::process::id(), started_at.as_second())
+    format!("{}:{}:{}", host_name(), std::process::id(), started_at.as_second())
 }

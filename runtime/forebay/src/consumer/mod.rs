@@ -18,7 +18,7 @@ mod topics;
 mod write;
 
 pub use binding::{Binding, Needs};
-pub use consumers::{Consumers, Parts};
+pub use consumers::{Consumers, Parts, host_name};
 pub use observer::{Ended, Observer, Published, Terminal};
 pub use registry::Registry;
 pub use runner::Runner;

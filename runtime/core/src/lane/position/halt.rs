@@ -56,16 +56,18 @@ pub(super) fn outside_log(position: i64, whose: &str, question: &Question) -> Op
     if position < *low {
         let gone = low - position;
         return Some(halt(format!(
-            "{whose} {position} of {place}, group `{group}`, is below the log's start {low}: {gone} offsets are gone; to go on \
-             at the log's start: {}",
+            "{whose} {position} of {place}, group `{group}`, is below the log's start {low}: {} gone; to go on at the log's \
+             start: {}",
+            are(gone),
             set(question, "earliest")
         )));
     }
     if position > *high {
         let gone = position - high;
         return Some(halt(format!(
-            "{whose} {position} of {place}, group `{group}`, is above the log's end {high}: {gone} offsets are gone; to go on at \
-             the log's end: {}; to read what the log has, {}: {}",
+            "{whose} {position} of {place}, group `{group}`, is above the log's end {high}: {} gone; to go on at the log's end: \
+             {}; to read what the log has, {}: {}",
+            are(gone),
             set(question, "latest"),
             offsets(high - low),
             set(question, "earliest")
@@ -79,9 +81,9 @@ pub(super) fn other_database(group_offset: &GroupOffset, question: &Question) ->
     let (place, offset) = (question.place(), group_offset.offset);
     halt(format!(
         "group `{group}` was run by Forebay up to offset {offset} of {place}, but with another database than this one, whose \
-         ledger has no row for it; connect the database it was run with, or, to go on here at {offset} with the {} behind it: \
+         ledger has no row for it; connect the database it was run with, or, to go on here at {offset}, where {} still to come: \
          {}, or anywhere else, such as at the log's start {low}: {}",
-        offsets(high - offset.min(*high)),
+        are(high - offset.min(*high)),
         adopt(question),
         set(question, "earliest")
     ))
@@ -90,8 +92,8 @@ pub(super) fn other_database(group_offset: &GroupOffset, question: &Question) ->
 pub(super) fn moved_group(position: i64, group_offset: &GroupOffset, question: &Question) -> Cause {
     let (place, group, offset) = (question.place(), &question.group, group_offset.offset);
     let between = match offset > position {
-        true => format!("{} in between were not processed here", offsets(offset - position)),
-        false => format!("{} in between would be processed again", offsets(position - offset)),
+        true => format!("{} between them, not processed here", are(offset - position)),
+        false => format!("{} between them, processed here already", are(position - offset)),
     };
     halt(format!(
         "the offset of group `{group}` for {place} is {offset}, moved by somebody else, and the ledger is at {position}: \
@@ -103,11 +105,32 @@ pub(super) fn moved_group(position: i64, group_offset: &GroupOffset, question: &
 
 pub(super) fn rewound(position: i64, group: &GroupOffset, question: &Question) -> String {
     format!(
-        "the ledger of {} is at {position}, below the group's offset {}: the database was rewound, and {} are processed again",
+        "the ledger of {} is at {position}, below the group's offset {}: the database was rewound, and {} processed again",
         question.place(),
         group.offset,
-        offsets(group.offset - position)
+        are(group.offset - position)
     )
+}
+
+/// Adds what a group says that somebody else has moved to where the log still is.
+pub(super) fn or_adopt(cause: Cause, group: Option<&GroupOffset>, question: &Question) -> Cause {
+    let (low, high) = question.log;
+    let moved = group.filter(|group| !group.is_of_ledger(&question.ledger_id) && (low..=high).contains(&group.offset));
+    match moved {
+        Some(GroupOffset { offset, .. }) => {
+            let message = format!(
+                "{}; the group's offset is {offset}, moved by somebody else: to take that: {}",
+                cause.message,
+                adopt(question)
+            );
+            Cause { message, ..cause }
+        }
+        None => cause,
+    }
+}
+
+fn are(count: i64) -> String {
+    if count == 1 { "1 offset is".to_owned() } else { format!("{count} offsets are") }
 }
 
 fn offsets(count: i64) -> String {

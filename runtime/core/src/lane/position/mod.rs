@@ -154,10 +154,11 @@ pub fn adopt(ledger: Option<&LedgerRow>, group: Option<&GroupOffset>, question: 
 
 fn resume(row: &LedgerRow, group: Option<&GroupOffset>, question: &Question) -> Resolution {
     let position = row.next_offset;
-    if let Some(cause) =
-        halt::mistaken(row, question).or_else(|| halt::outside_log(position, "the ledger's position", question))
-    {
+    if let Some(cause) = halt::mistaken(row, question) {
         return Resolution::Halt(cause);
+    }
+    if let Some(cause) = halt::outside_log(position, "the ledger's position", question) {
+        return Resolution::Halt(halt::or_adopt(cause, group, question));
     }
     match group {
         None => Resolution::Resume(position, None),

@@ -126,9 +126,16 @@ fn every_halt_names_the_commands_that_lead_out() {
         ["adopt", "set"].map(|verb| format!("`forebay position {verb} orders --topic orders --partition 3"));
     says(None, None, &["900 offsets", &set]);
     says(None, Some(&group(400, "fb1;there;2")), &["600 offsets", &adopt, &set]);
-    says(Some(&ledger(500)), Some(&group(400, "")), &["100 offsets", "again", &adopt, &format!("{set} --to 500`")]);
-    says(Some(&ledger(500)), Some(&group(501, "")), &["1 offset in", "not processed", &adopt]);
+    says(
+        Some(&ledger(500)),
+        Some(&group(400, "")),
+        &["100 offsets are between them", "already", &adopt, &format!("{set} --to 500`")],
+    );
+    says(Some(&ledger(500)), Some(&group(501, "")), &["1 offset is between them", "not processed", &adopt]);
     says(Some(&ledger(90)), None, &["10 offsets are gone", &format!("{set} --to earliest`")]);
+    // The group was moved to where the log still is: that is the likelier wish.
+    says(Some(&ledger(90)), Some(&group(400, "")), &["10 offsets are gone", "the group's offset is 400", &adopt]);
+    says(Some(&ledger(99)), None, &["1 offset is gone"]);
     says(Some(&ledger(1007)), None, &["7 offsets are gone", &format!("{set} --to latest`")]);
     says(Some(&LedgerRow { cluster_id: Some("c2".into()), ..ledger(500) }), None, &["kafka.name", &set, &adopt]);
     says(Some(&LedgerRow { topic_id: Some("t2".into()), ..ledger(500) }), None, &["900 offsets", &set]);

@@ -80,7 +80,8 @@ impl Position {
         let manifest = load::manifest(which.manifest_option.as_ref().unwrap_or(&which.manifest))?;
         let binding = which.binding(&manifest)?;
         app::runtime()?.block_on(async {
-            let facts = Facts::gather(&manifest, binding, &which, wish.is_some()).await?;
+            let makes_ledger = wish.is_some_and(|(_, dry_run)| !dry_run);
+            let facts = Facts::gather(&manifest, binding, &which, makes_ledger).await?;
             match wish {
                 None => print::show(&facts, as_json),
                 Some((wish, dry_run)) => change::run(&facts, wish, dry_run, as_json).await?,

@@ -1,6 +1,6 @@
 //! Positions on paper: a table for people, or JSON.
 
-use forebay_core::lane::position::Resolution;
+use forebay_core::lane::position::{LedgerRow, Resolution};
 use serde_json::{Value, json};
 
 use crate::cli::position::facts::{Facts, PartitionFacts};
@@ -26,7 +26,17 @@ pub(super) fn show(facts: &Facts<'_>, as_json: bool) {
         match one.resolution() {
             Resolution::Halt(cause) => telemetry::print(&format!("{} halts: {}", one.question.place(), cause.message)),
             Resolution::Resume(_, Some(warning)) => telemetry::print(&format!("{}: {warning}", one.question.place())),
-            Resolution::Resume(_, None) | Resolution::Adopt(_) | Resolution::Start => {}
+            Resolution::Resume(..) if one.ledger().is_some_and(LedgerRow::is_decided) => {
+                telemetry::print(&format!("{}: moved by hand, and not taken up yet", one.question.place()));
+            }
+            Resolution::Resume(_, None) => {}
+            Resolution::Adopt(offset) => {
+                let place = one.question.place();
+                telemetry::print(&format!("{place}: a start takes the group's offset {offset} over"));
+            }
+            Resolution::Start => {
+                telemetry::print(&format!("{}: a start begins where `start` says", one.question.place()));
+            }
         }
     }
 }
@@ -34,8 +44,9 @@ pub(super) fn show(facts: &Facts<'_>, as_json: bool) {
 fn line(facts: &Facts<'_>, one: &PartitionFacts) -> [String; 7] {
     let none = || "-".to_owned();
     let (low, high) = one.question.log;
-    let group = one.group.as_ref().map(|group| match facts.is_ours(group) {
-        true => group.offset.to_string(),
+    let group = one.group.as_ref().map(|group| match group.is_marked() {
+        _ if facts.ledger.is_none() || facts.is_ours(group) => group.offset.to_string(),
+        true => format!("{} (another database's)", group.offset),
         false => format!("{} (not Forebay's)", group.offset),
     });
     [
