@@ -84,7 +84,7 @@ impl Loop {
 
 fn run(watchdog: &Weak<Watchdog>) {
     loop {
-        std::thread::sleep(LOOK);
+        std::thread::park_timeout(LOOK);
         let Some(watchdog) = watchdog.upgrade() else { return };
         let standing = watchdog.look();
         if !standing.is_empty() {
@@ -106,7 +106,7 @@ mod tests {
         let watchdog = Watchdog::default();
         let (turning, standing, over) = (watchdog.turns("a"), watchdog.turns("b"), watchdog.turns("c"));
         drop(over);
-        for look in 0..=STANDING {
+        for look in 0..STANDING {
             assert!(watchdog.look().is_empty(), "look {look}");
             turning.fetch_add(1, Ordering::Relaxed);
         }

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::commits::Offer;
-use crate::event::Partition;
+use crate::event::{Partition, Start};
 use crate::raw::Waker;
 
 /// The mailbox, shared by the handle and the thread.
@@ -23,7 +23,7 @@ pub(crate) struct Mailbox {
 #[derive(Debug, Default)]
 pub(crate) struct Wishes {
     /// Where partitions are to be read from, with the assignment that asks.
-    pub(crate) starts: HashMap<Partition, (u64, i64)>,
+    pub(crate) starts: HashMap<Partition, (u64, Start)>,
     /// The newest offset of each partition.
     pub(crate) offers: HashMap<Partition, Offer>,
     /// Whoever waits for every offer to be answered. Bounded by the callers that wait.

@@ -39,6 +39,15 @@ pub struct Committed {
     pub leader_epoch: Option<i32>,
 }
 
+/// Where reading is to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Start {
+    /// The next offset to deliver.
+    pub offset: i64,
+    /// The leader's epoch of the record before it: given, the log is asked whether it still has that record.
+    pub leader_epoch: Option<i32>,
+}
+
 /// A partition that this member now owns.
 #[derive(Debug)]
 pub struct Assigned {
@@ -128,6 +137,8 @@ pub enum Fetched {
 pub enum StopCause {
     /// The position is below the log's start or above its end, or the log was cut.
     OutOfRange,
+    /// The log was cut below the position and has gone on since: what is there now is not what was next.
+    Truncated,
     /// A batch fails its checksum or cannot be parsed.
     Corrupt,
     /// A batch is compressed with something this build cannot unpack, or is larger than the client may receive.

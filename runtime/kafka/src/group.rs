@@ -13,7 +13,7 @@ use crate::commands::Mailbox;
 use crate::commits::Offer;
 use crate::config;
 use crate::error::Error;
-use crate::event::{Commit, GroupEvent, Partition};
+use crate::event::{Commit, GroupEvent, Partition, Start};
 use crate::raw::{Client, Queue, Role, Waker};
 use crate::reader::Reader;
 use crate::watermarks::{Watermark, Watermarks};
@@ -109,9 +109,9 @@ impl Group {
     /// that starts at `offset`, and nothing older comes any more; what comes before the answer is to be dropped. What has
     /// been fetched ahead is kept if it begins there and nothing of it has been taken yet. Ignored once `assignment` is
     /// over; a later call replaces an earlier one that the thread has not seen yet: then one answer stands for both.
-    pub fn start_at(&self, at: &Partition, assignment: u64, offset: i64) {
+    pub fn start_at(&self, at: &Partition, assignment: u64, start: Start) {
         self.mailbox.wish(|wishes| {
-            wishes.starts.insert(at.clone(), (assignment, offset));
+            wishes.starts.insert(at.clone(), (assignment, start));
         });
     }
 

@@ -21,7 +21,7 @@ mod watermarks;
 
 pub use admin::{Admin, TopicFacts};
 pub use error::{Error, Kind};
-pub use event::{Assigned, Commit, Committed, Fetched, GroupEvent, Partition, StopCause};
+pub use event::{Assigned, Commit, Committed, Fetched, GroupEvent, Partition, Start, StopCause};
 pub use feed::Feed;
 pub use group::{Group, GroupSettings};
 pub use producer::{Landed, Outgoing, Producer, SendError};

@@ -65,6 +65,8 @@ impl Mend {
 impl Code {
     /// The end of a partition has been reached.
     pub(crate) const PARTITION_EOF: Self = Self(-191);
+    /// The log ends, for a leader of the past, below the position.
+    pub(crate) const LOG_TRUNCATION: Self = Self(-139);
     /// The client gave up on a position.
     pub(crate) const AUTO_OFFSET_RESET: Self = Self(-140);
     /// Every broker is out of reach.

@@ -327,7 +327,11 @@ async fn a_batch_that_fails_its_checksum_halts_its_partition_and_is_passed_by_ha
     scene.until_halted(&forebay, &words).await;
     assert_eq!(scene.positions().await[&(scene.names.topic.clone(), 0)], 10);
     assert_eq!(scene.letter_codes().await, [], "what can not be read is nobody's dead letter");
-    scene.execute("update forebay.ledger set next_offset = 20 where partition = 0").await;
+    // The way out as the sentence has it, with the offset behind the batch.
+    let path = file.path.display().to_string();
+    let partition = ["--topic", scene.names.topic.as_str(), "--partition", "0", "--to", "20", "--manifest", &path];
+    let set = [&["position", "set", scene.names.topic.as_str()][..], &partition].concat();
+    assert!(Forebay::run_once(&set, &[]).await.status.success());
     scene.until_at_end_within(PROBE, &forebay).await;
     scene.rest(&forebay).await;
     assert_eq!(applied(0).await, (0..10).chain(20..30).collect::<Vec<_>>());

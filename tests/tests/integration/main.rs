@@ -27,6 +27,7 @@ mod soak;
 mod spine;
 mod sqlite;
 mod starved;
+mod truncated;
 mod under_fire;
 mod watchdog;
 mod zombies;

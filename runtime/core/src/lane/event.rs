@@ -87,6 +87,8 @@ pub enum Event {
         generation: Option<u64>,
         /// What was lost.
         cause: Cause,
+        /// Whether the ledger has no answer to it: its position looks fine, and only a person who moves it can say so.
+        is_final: bool,
     },
     /// A person has moved the position in the ledger.
     Moved,
@@ -103,6 +105,10 @@ pub struct Acquired {
     pub epoch: i64,
     /// Everything below it is terminal.
     pub position: i64,
+    /// The leader epoch of the record before it, where it is known.
+    pub leader_epoch: Option<i32>,
+    /// Whether a person has decided it since it was acquired last.
+    pub is_decided: bool,
     /// Messages that were decided and not yet removed, oldest first.
     pub resend: Vec<Resend>,
 }
@@ -124,7 +130,12 @@ pub enum Action {
     /// Acquire the ledger row.
     Acquire,
     /// Read from this offset on.
-    StartAt(i64),
+    StartAt {
+        /// The next offset to deliver.
+        offset: i64,
+        /// The leader epoch of the record before it, where the log must be asked whether that record is still in it.
+        leader_epoch: Option<i32>,
+    },
     /// Run the handler.
     Compute(Command),
     /// Write rows, outbox and position in one transaction.
@@ -177,7 +188,7 @@ pub struct Write {
     pub expected: i64,
     /// The position once all of it is written.
     pub next: i64,
-    /// The leader epoch of the last record.
+    /// The leader epoch of the last record; unknown where the position moves over what holds no record.
     pub leader_epoch: Option<i32>,
     /// Faults in a row before this batch.
     pub run: Run,

@@ -36,11 +36,23 @@ impl Database {
     pub fn acquire(&mut self, partition: usize, group: Option<i64>, authority: Authority) -> Acquired {
         let row = &mut self.rows[partition];
         if authority == Authority::Group {
-            return Acquired { epoch: 0, position: group.unwrap_or_default(), resend: Vec::new() };
+            return Acquired {
+                epoch: 0,
+                position: group.unwrap_or_default(),
+                leader_epoch: None,
+                is_decided: false,
+                resend: Vec::new(),
+            };
         }
         let (position, epoch) = row.ledger.unwrap_or((0, 0));
         row.ledger = Some((position, epoch + 1));
-        Acquired { epoch: epoch + 1, position, resend: row.outbox.values().cloned().collect() }
+        Acquired {
+            epoch: epoch + 1,
+            position,
+            leader_epoch: None,
+            is_decided: false,
+            resend: row.outbox.values().cloned().collect(),
+        }
     }
 
     /// Runs a transaction: all of it or nothing.

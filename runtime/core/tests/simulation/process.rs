@@ -71,7 +71,7 @@ impl Shell {
         for action in actions {
             match action {
                 Action::Acquire => self.asked.push(Asked::Acquire),
-                Action::StartAt(offset) => self.asked.push(Asked::Seek(offset)),
+                Action::StartAt { offset, .. } => self.asked.push(Asked::Seek(offset)),
                 Action::Compute(command) => self.asked.push(Asked::Compute(command)),
                 Action::Write(write) => self.asked.push(Asked::Write(write)),
                 Action::Send { id, messages } => self.asked.push(Asked::Send(id, messages)),

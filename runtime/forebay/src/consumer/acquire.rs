@@ -43,7 +43,11 @@ pub(super) async fn acquire(
             let request = request(binding, at, owner, ledger_id, (committed, log, start_offset)).await?;
             sink.acquire(&request).await?
         }
-        _ => Acquired { epoch: 0, position: of_group(binding, at, committed, log, start_offset)?, resend: Vec::new() },
+        _ => {
+            let leader_epoch = committed.as_ref().and_then(|committed| committed.leader_epoch);
+            let position = of_group(binding, at, committed, log, start_offset)?;
+            Acquired { epoch: 0, position, leader_epoch, is_decided: false, resend: Vec::new() }
+        }
     };
     Ok(Granted { acquired, prepared })
 }

@@ -11,7 +11,7 @@ use forebay_core::lane::position::marker;
 use forebay_core::lane::{Action, Authority, Event, Lane, Settings, Write, Written};
 use forebay_core::outbox::Outgoing;
 use forebay_core::verdict::Verdict;
-use forebay_kafka::{Commit, Feed, Fetched, Group, Partition, Producer};
+use forebay_kafka::{Commit, Feed, Fetched, Group, Partition, Producer, Start};
 use forebay_sink::Committed;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -286,7 +286,9 @@ impl Shell {
         for action in actions {
             match action {
                 Action::Acquire => self.acquire(),
-                Action::StartAt(offset) => self.around.group.start_at(&self.at, self.assignment, offset),
+                Action::StartAt { offset, leader_epoch } => {
+                    self.around.group.start_at(&self.at, self.assignment, Start { offset, leader_epoch });
+                }
                 Action::Compute(command) => self.compute(command),
                 Action::Write(write) => self.write(write),
                 Action::Send { id, messages } => {

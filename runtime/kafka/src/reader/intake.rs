@@ -7,7 +7,7 @@ use forebay_core::budget::Budget;
 use forebay_core::record::{At, Record};
 
 use super::pressure::{CHUNK_BYTES, CHUNK_RECORDS, Load};
-use crate::event::{Fetched, Partition, StopCause};
+use crate::event::{Fetched, Partition, Start, StopCause};
 use crate::feed::Inlet;
 use crate::raw::{Item, Message};
 use crate::verdict::Code;
@@ -29,7 +29,7 @@ pub(super) struct Intake {
     /// Whether reading failed and waits for a new position.
     pub(super) is_stopped: bool,
     /// A position that the client could not be given yet.
-    pub(super) wanted: Option<(i64, Instant)>,
+    pub(super) wanted: Option<(Start, Instant)>,
     /// When something last came, or something was done about it.
     pub(super) last_sign: Instant,
     pub(super) inlet: Inlet,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::turn::Reader;
 use crate::error::Error;
-use crate::event::Partition;
+use crate::event::{Partition, Start};
 use crate::raw::{Assignment, BEGINNING, Client, Item, Protocol};
 use crate::verdict::Code;
 
@@ -12,35 +12,37 @@ const SEEK_TIMEOUT_MS: i32 = 2000;
 const RETRY: Duration = Duration::from_millis(200);
 
 impl Reader {
-    /// Answers a wish to read from `offset`.
-    pub(super) fn start(&mut self, at: &Partition, assignment: u64, offset: i64) {
+    /// Answers a wish to read from somewhere.
+    pub(super) fn start(&mut self, at: &Partition, assignment: u64, start: Start) {
         let own = |intake: &super::intake::Intake| intake.at == *at && intake.assignment == assignment;
         let Some(index) = self.intakes.iter().position(own) else { return };
         let Some(intake) = self.intakes.get_mut(index) else { return };
         intake.flush();
-        if intake.adopt(offset) {
+        // The client asks the log about an epoch when it seeks, and only then.
+        if start.leader_epoch.is_none() && intake.adopt(start.offset) {
             return;
         }
-        self.move_to(index, offset, true);
+        self.move_to(index, start, true);
     }
 
     /// Tries again what the client was not ready for.
     pub(super) fn retry_starts(&mut self, now: Instant) {
         for index in 0..self.intakes.len() {
             let wanted = self.intakes.get(index).and_then(|intake| intake.wanted).filter(|(_, due)| *due <= now);
-            if let Some((offset, _)) = wanted {
-                self.move_to(index, offset, true);
+            if let Some((start, _)) = wanted {
+                self.move_to(index, start, true);
             }
         }
     }
 
-    /// Reads on from `offset`: in a new generation if somebody asked for it, in the same one if reading merely stalled.
-    pub(super) fn move_to(&mut self, index: usize, offset: i64, is_new: bool) {
+    /// Reads on from `start`: in a new generation if somebody asked for it, in the same one if reading merely stalled.
+    pub(super) fn move_to(&mut self, index: usize, start: Start, is_new: bool) {
         let Some(intake) = self.intakes.get(index) else { return };
-        let moved = match seek(&self.client, &intake.item(offset)) {
+        let item = Item { leader_epoch: start.leader_epoch, ..intake.item(start.offset) };
+        let moved = match seek(&self.client, &item) {
             Moved::Done => true,
             // Nothing is being fetched: not yet, or no more after an error. Seeking is refused then.
-            Moved::NotFetching => self.reassign(index, offset),
+            Moved::NotFetching => self.reassign(index, start.offset),
             Moved::NotYet => false,
         };
         // Each seek may wait for its time-out, and there may be many: waiting for the brokers is no standing still.
@@ -48,9 +50,9 @@ impl Reader {
         let Some(intake) = self.intakes.get_mut(index) else { return };
         intake.last_sign = Instant::now();
         match (moved, is_new) {
-            (true, true) => intake.restart(offset),
+            (true, true) => intake.restart(start.offset),
             (true, false) => {}
-            (false, true) => intake.wanted = Some((offset, Instant::now() + RETRY)),
+            (false, true) => intake.wanted = Some((start, Instant::now() + RETRY)),
             (false, false) => {
                 tracing::debug!(topic = %intake.at.topic, partition = intake.at.partition, "seek refused")
             }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::pressure::SILENCE_MAX;
 use super::turn::Reader;
 use crate::error::{Error, Kind};
-use crate::event::{GroupEvent, StopCause};
+use crate::event::{GroupEvent, Start, StopCause};
 use crate::raw::{BEGINNING, Event};
 use crate::verdict::{Code, Verdict, verdict};
 
@@ -44,7 +44,10 @@ impl Reader {
             return;
         }
         let what = format!("read {} [{}]", item.topic, item.partition);
+        // The client says so under the code of a reset that failed, whose text ends in the name of what led to it.
+        let is_cut = code == Code::AUTO_OFFSET_RESET && event.text().contains(&Code::LOG_TRUNCATION.text());
         match verdict(code) {
+            _ if is_cut => intake.stop(intake.next, StopCause::Truncated, Code::LOG_TRUNCATION, event.text()),
             // No position was refused: the log's bounds could not be had. Look again.
             Verdict::Unreadable if code == Code::AUTO_OFFSET_RESET && item.offset < 0 => {
                 intake.is_stopped = false;
@@ -104,7 +107,7 @@ impl Reader {
             // The client may hold it paused although nobody here has asked for that: a seek alone would not end it.
             let item = [intake.item(position)];
             self.client.resume(&item).ok();
-            self.move_to(index, position, false);
+            self.move_to(index, Start { offset: position, leader_epoch: None }, false);
         }
     }
 

@@ -127,8 +127,8 @@ impl Reader {
                 self.commits.offer(offer);
             }
         }
-        for (at, (assignment, offset)) in wishes.starts {
-            self.start(&at, assignment, offset);
+        for (at, (assignment, start)) in wishes.starts {
+            self.start(&at, assignment, start);
         }
         if self.close.is_none() {
             self.close = wishes.close;

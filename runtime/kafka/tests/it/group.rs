@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use forebay_kafka::mock::Broker;
-use forebay_kafka::{Admin, Commit, Committed, Fetched, GroupEvent, Kind, Outgoing, Partition, Producer, StopCause};
+use forebay_kafka::{
+    Admin, Commit, Committed, Fetched, GroupEvent, Kind, Outgoing, Partition, Producer, Start, StopCause,
+};
 use tokio::time::timeout;
 
 use crate::support::{Member, PATIENCE, cluster, fill, next, offsets, outgoing, until_end};
@@ -103,14 +105,14 @@ async fn a_start_is_answered_once_and_nothing_older_follows() {
     let (first, _) = until_end(&mut assigned.feed).await;
     assert_eq!(first.len(), 500);
     for (round, offset) in [(1, 480), (2, 0), (3, 499)] {
-        member.group.start_at(&assigned.partition, assigned.assignment, offset);
+        member.group.start_at(&assigned.partition, assigned.assignment, Start { offset, leader_epoch: None });
         let seeked = next(&mut assigned.feed).await;
         assert!(matches!(seeked, Fetched::Seeked { generation, offset: to } if generation == round && to == offset));
         let (records, end) = until_end(&mut assigned.feed).await;
         assert_eq!(offsets(&records), (offset..500).collect::<Vec<i64>>());
         assert_eq!(end, 500);
     }
-    member.group.start_at(&assigned.partition, assigned.assignment + 1, 3);
+    member.group.start_at(&assigned.partition, assigned.assignment + 1, Start { offset: 3, leader_epoch: None });
     let quiet = timeout(Duration::from_millis(300), assigned.feed.next()).await;
     assert!(quiet.is_err(), "another assignment's wish is ignored");
 }
@@ -125,7 +127,7 @@ async fn a_start_where_reading_began_keeps_what_was_fetched() {
     member.group.close(PATIENCE).await;
     let mut member = Member::join(&broker, "orders");
     let mut assigned = member.assigned(1).await.remove(0);
-    member.group.start_at(&assigned.partition, assigned.assignment, 10);
+    member.group.start_at(&assigned.partition, assigned.assignment, Start { offset: 10, leader_epoch: None });
     // What came before the thread saw the wish is of generation 0.
     loop {
         match next(&mut assigned.feed).await {
@@ -145,7 +147,7 @@ async fn an_offset_out_of_range_stops_the_partition_until_a_new_start() {
     let mut member = Member::join(&broker, "orders");
     let mut assigned = member.assigned(1).await.remove(0);
     until_end(&mut assigned.feed).await;
-    member.group.start_at(&assigned.partition, assigned.assignment, 5000);
+    member.group.start_at(&assigned.partition, assigned.assignment, Start { offset: 5000, leader_epoch: None });
     assert!(matches!(next(&mut assigned.feed).await, Fetched::Seeked { offset: 5000, .. }));
     match next(&mut assigned.feed).await {
         Fetched::Stopped { cause, offset, generation, .. } => {
@@ -153,7 +155,7 @@ async fn an_offset_out_of_range_stops_the_partition_until_a_new_start() {
         }
         other => panic!("{other:?}"),
     }
-    member.group.start_at(&assigned.partition, assigned.assignment, 4);
+    member.group.start_at(&assigned.partition, assigned.assignment, Start { offset: 4, leader_epoch: None });
     assert!(matches!(next(&mut assigned.feed).await, Fetched::Seeked { generation: 2, offset: 4 }));
     let (records, end) = until_end(&mut assigned.feed).await;
     assert_eq!((offsets(&records), end), ((4..10).collect::<Vec<i64>>(), 10));

@@ -16,7 +16,7 @@ use crate::postgres::connection::{Param, Postgres};
 use crate::postgres::verdict::of_error;
 use crate::postgres::watch::Signs;
 
-const SELECT: &str = "select next_offset, owner_epoch, owner, cluster_id, topic_id, binding from forebay.ledger \
+const SELECT: &str = "select next_offset, owner_epoch, owner, cluster_id, topic_id, binding, leader_epoch from forebay.ledger \
     where source = $1 and consumer_group = $2 and topic = $3 and partition = $4 for update";
 
 const TAKE: &str = "update forebay.ledger set owner_epoch = owner_epoch + 1, owner = $5, \
@@ -64,6 +64,7 @@ impl Postgres {
             cluster_id: row.get(3),
             topic_id: row.get(4),
             binding: row.get(5),
+            leader_epoch: row.get(6),
         });
         let Question { cluster_id, topic_id, .. } = &request.question;
         let own: [Param<'_>; 4] = [
@@ -93,7 +94,9 @@ impl Postgres {
         let rows = client.query_typed(OUTBOX, &lane).await.map_err(failed)?;
         client.batch_execute("commit").await.map_err(failed)?;
         let resend = rows.iter().map(resend).collect::<Result<Vec<_>, _>>()?;
-        Ok(Acquired { epoch, position, resend })
+        let is_decided = row.as_ref().is_some_and(LedgerRow::is_decided);
+        let leader_epoch = row.and_then(|row| row.leader_epoch);
+        Ok(Acquired { epoch, position, leader_epoch, is_decided, resend })
     }
 
     /// Where a partition without a row starts; what is resolved is written before anything is read.

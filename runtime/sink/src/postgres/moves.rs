@@ -16,7 +16,7 @@ use crate::postgres::watch::Signs;
 const ROWS: &str = "select l.topic, l.partition, l.next_offset, l.owner_epoch, l.owner, l.cluster_id, l.topic_id, l.binding, \
     l.plugin_digest, to_char(l.updated_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), \
     (select count(*) from forebay.outbox o where o.source = l.source and o.consumer_group = l.consumer_group \
-       and o.topic = l.topic and o.partition = l.partition and o.state = 'pending') \
+       and o.topic = l.topic and o.partition = l.partition and o.state = 'pending'), l.leader_epoch \
     from forebay.ledger l where l.source = $1 and l.consumer_group = $2 order by l.topic, l.partition";
 
 /// Waits for a transaction of the owner's that is under way, and fences every later one.
@@ -50,6 +50,7 @@ impl Postgres {
             partition: row.get(1),
             row: LedgerRow {
                 next_offset: row.get(2),
+                leader_epoch: row.get(11),
                 owner_epoch: row.get(3),
                 owner: row.get(4),
                 cluster_id: row.get(5),

@@ -35,7 +35,7 @@ use crate::postgres::watch::Signs;
 /// SQLSTATE of a division by zero: how this adapter's own statements say no.
 const DIVISION_BY_ZERO: &str = "22012";
 
-const MOVE: &str = "with moved as (update forebay.ledger set next_offset = $7, leader_epoch = coalesce($8, leader_epoch), \
+const MOVE: &str = "with moved as (update forebay.ledger set next_offset = $7, leader_epoch = $8, \
     plugin_digest = $9, updated_at = now() \
     where source = $1 and consumer_group = $2 and topic = $3 and partition = $4 and owner_epoch = $5 and next_offset = $6 \
     returning 1) select 1 / count(*) from moved";

@@ -14,7 +14,7 @@ use crate::sqlite::connection::Sqlite;
 use crate::sqlite::file::Absent;
 use crate::sqlite::verdict::{of_commit, of_error};
 
-const SELECT: &str = "select next_offset, owner_epoch, owner, cluster_id, topic_id, binding from forebay_ledger \
+const SELECT: &str = "select next_offset, owner_epoch, owner, cluster_id, topic_id, binding, leader_epoch from forebay_ledger \
     where source = ?1 and consumer_group = ?2 and topic = ?3 and partition = ?4";
 
 const TAKE: &str = "update forebay_ledger set owner_epoch = owner_epoch + 1, owner = ?5, \
@@ -81,7 +81,9 @@ fn acquire(connection: &Connection, request: &AcquireRequest) -> Result<Acquired
         pending.and_then(|rows| rows.collect::<Result<_, _>>()).map_err(failed)?;
     connection.execute_batch("commit").map_err(|error| of_commit(&error))?;
     let resend = pending.iter().map(|(range, payload)| position::resend("forebay_outbox", *range, payload));
-    Ok(Acquired { epoch, position, resend: resend.collect::<Result<Vec<_>, _>>()? })
+    let is_decided = row.as_ref().is_some_and(LedgerRow::is_decided);
+    let leader_epoch = row.and_then(|row| row.leader_epoch);
+    Ok(Acquired { epoch, position, leader_epoch, is_decided, resend: resend.collect::<Result<Vec<_>, _>>()? })
 }
 
 fn ledger_row(row: &rusqlite::Row<'_>) -> Result<LedgerRow, Error> {
@@ -92,5 +94,6 @@ fn ledger_row(row: &rusqlite::Row<'_>) -> Result<LedgerRow, Error> {
         cluster_id: row.get(3)?,
         topic_id: row.get(4)?,
         binding: row.get(5)?,
+        leader_epoch: row.get(6)?,
     })
 }

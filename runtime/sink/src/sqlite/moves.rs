@@ -14,7 +14,7 @@ use crate::sqlite::verdict::{of_commit, of_error};
 const ROWS: &str = "select l.topic, l.partition, l.next_offset, l.owner_epoch, l.owner, l.cluster_id, l.topic_id, l.binding, \
     l.plugin_digest, l.updated_at, \
     (select count(*) from forebay_outbox o where o.source = l.source and o.consumer_group = l.consumer_group \
-       and o.topic = l.topic and o.partition = l.partition and o.state = 'pending') \
+       and o.topic = l.topic and o.partition = l.partition and o.state = 'pending'), l.leader_epoch \
     from forebay_ledger l where l.source = ?1 and l.consumer_group = ?2 order by l.topic, l.partition";
 
 const MOVE: &str = "insert into forebay_ledger \
@@ -81,6 +81,7 @@ fn rows(connection: &Connection, source: &str, group: &str) -> Result<Vec<Positi
             partition: row.get(1)?,
             row: LedgerRow {
                 next_offset: row.get(2)?,
+                leader_epoch: row.get(11)?,
                 owner_epoch: row.get(3)?,
                 owner: row.get(4)?,
                 cluster_id: row.get(5)?,

@@ -24,7 +24,7 @@ use crate::sqlite::file::{Absent, Connection};
 use crate::sqlite::verdict::{of_commit, of_error, of_row};
 use crate::sqlite::{bind, sql};
 
-const MOVE: &str = "update forebay_ledger set next_offset = ?7, leader_epoch = coalesce(?8, leader_epoch), \
+const MOVE: &str = "update forebay_ledger set next_offset = ?7, leader_epoch = ?8, \
     plugin_digest = ?9, updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now') || '000+00:00' \
     where source = ?1 and consumer_group = ?2 and topic = ?3 and partition = ?4 and owner_epoch = ?5 and next_offset = ?6";
 

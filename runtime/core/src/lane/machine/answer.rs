@@ -14,15 +14,22 @@ use crate::record::Record;
 use crate::verdict::{Cause, Reason, Verdict};
 
 impl Lane {
-    pub(super) fn acquired(&mut self, acquired: Acquired, actions: &mut Vec<Action>) {
-        let Acquired { epoch, position, resend } = acquired;
+    pub(super) fn acquired(&mut self, acquired: Acquired, now: Duration, actions: &mut Vec<Action>) {
+        let Acquired { epoch, position, leader_epoch, is_decided, resend } = acquired;
         self.epoch = epoch;
         let before = self.position.replace(position);
+        if let Some(cause) = self.stands.take().filter(|_| !is_decided && before == Some(position)) {
+            self.phase = Phase::Open;
+            self.block(now + PROBE, cause.clone(), true, true, now);
+            self.stands = Some(cause);
+            return;
+        }
         let is_anew = self.is_lost || before.is_none_or(|before| position < before) || position > self.expected;
         while !is_anew && self.batches.front_mut().is_some_and(|batch| batch.advance_to(position)) {
             self.batches.pop_front();
         }
         if is_anew || self.queue.first().is_some_and(|record| record.offset < position) {
+            self.leader_epoch = leader_epoch;
             self.start_at(position, actions);
         }
         if before != Some(position) {
@@ -46,8 +53,8 @@ impl Lane {
         self.queue.clear();
         self.batches.clear();
         (self.expected, self.generation, self.end, self.is_lost) = (position, None, None, false);
-        self.ending = None;
-        actions.push(Action::StartAt(position));
+        (self.ending, self.is_checked) = (None, false);
+        actions.push(Action::StartAt { offset: position, leader_epoch: None });
     }
 
     pub(super) fn seeked(&mut self, generation: u64, offset: i64, actions: &mut Vec<Action>) {
@@ -56,16 +63,22 @@ impl Lane {
         }
         if offset > self.expected {
             // A seek that was under way when the position moved; what lies between would be missed.
-            actions.push(Action::StartAt(self.expected));
+            actions.push(Action::StartAt { offset: self.expected, leader_epoch: None });
         } else {
             (self.generation, self.has_progress) = (Some(generation), false);
         }
     }
 
-    pub(super) fn fetched(&mut self, generation: u64, records: Vec<Record>, now: Duration) {
+    pub(super) fn fetched(&mut self, generation: u64, records: Vec<Record>, now: Duration, actions: &mut Vec<Action>) {
         if self.generation != Some(generation) || self.is_draining {
             return;
         }
+        if self.is_of_another_leader(&records) {
+            (self.generation, self.is_checked) = (None, true);
+            actions.push(Action::StartAt { offset: self.expected, leader_epoch: self.leader_epoch });
+            return;
+        }
+        self.is_checked = true;
         for record in records {
             if record.offset >= self.expected {
                 self.expected = record.offset + 1;
@@ -76,15 +89,22 @@ impl Lane {
                 let cause = Cause::new(
                     Reason::Position,
                     format!(
-                        "the log of {topic}/{partition} went back: offset {} came after {}; it was truncated, and what was \
-                         above it is gone",
+                        "the log of {topic}/{partition} went back: offset {} came after {}; it was cut, and what it has there now \
+                         is not what was read before; `forebay position set` says where to go on",
                         record.offset,
                         expected - 1
                     ),
                 );
-                return self.lost(cause, now);
+                return self.lost(cause, true, now);
             }
         }
+    }
+
+    /// Returns whether what comes first was written under another leader than what came last before the start: that one
+    /// may have lost records, and the log is asked.
+    fn is_of_another_leader(&self, records: &[Record]) -> bool {
+        let first = records.first().and_then(|record| record.leader_epoch);
+        !self.is_checked && self.leader_epoch.zip(first).is_some_and(|(last, first)| last != first)
     }
 
     pub(super) fn computed(&mut self, id: u64, result: Result<Outcomes, Verdict>, now: Duration) {
@@ -189,8 +209,9 @@ impl Lane {
         self.failed(verdict, true, now);
     }
 
-    pub(super) fn lost(&mut self, cause: Cause, now: Duration) {
+    pub(super) fn lost(&mut self, cause: Cause, is_final: bool, now: Duration) {
         self.is_lost = true;
+        self.stands = is_final.then(|| cause.clone()).or(self.stands.take());
         self.generation = None;
         self.queue.clear();
         self.block(now + PROBE, cause, true, true, now);

@@ -61,8 +61,12 @@ pub struct Lane {
     has_given_up: bool,
     /// The log lost what was next: whatever was fetched is dropped once the position is known again.
     is_lost: bool,
+    /// Whether what came first since the start continues what was there before.
+    is_checked: bool,
     /// What comes next can not be read; what came before is finished first.
-    ending: Option<Cause>,
+    ending: Option<(Cause, bool)>,
+    /// What keeps the lane from going on although the ledger's position looks fine, until a person moves it.
+    stands: Option<Cause>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,17 +119,19 @@ impl Lane {
             is_draining: false,
             has_given_up: false,
             is_lost: false,
+            is_checked: false,
             ending: None,
+            stands: None,
         }
     }
 
     /// Takes an event at `now` and appends what is to be done.
     pub fn hear(&mut self, event: Event, now: Duration, actions: &mut Vec<Action>) {
         match event {
-            Event::Acquired(Ok(acquired)) => self.acquired(acquired, actions),
+            Event::Acquired(Ok(acquired)) => self.acquired(acquired, now, actions),
             Event::Acquired(Err(verdict)) => self.not_acquired(&verdict, now),
             Event::Seeked { generation, offset } => self.seeked(generation, offset, actions),
-            Event::Fetched { generation, records } => self.fetched(generation, records, now),
+            Event::Fetched { generation, records } => self.fetched(generation, records, now, actions),
             Event::End { generation, offset } if self.generation == Some(generation) && !self.is_draining => {
                 if offset >= self.expected {
                     (self.end, self.expected) = (Some(offset), offset);
@@ -136,9 +142,9 @@ impl Lane {
             Event::Written { result: Ok(written) } => self.written(written, now, actions),
             Event::Written { result: Err(verdict) } => self.not_written(&verdict, now),
             Event::Sent { id, kept } => self.sent(id, kept),
-            Event::Lost { generation: None, cause } => self.lost(cause, now),
-            Event::Lost { generation, cause } if generation == self.generation => {
-                (self.generation, self.ending) = (None, Some(cause));
+            Event::Lost { generation: None, cause, is_final } => self.lost(cause, is_final, now),
+            Event::Lost { generation, cause, is_final } if generation == self.generation => {
+                (self.generation, self.ending) = (None, Some((cause, is_final)));
             }
             Event::Lost { .. } => {}
             Event::Moved => self.moved(now),
@@ -174,9 +180,9 @@ impl Lane {
         if self.phase == Phase::Open
             && self.is_idle()
             && self.writing.is_none()
-            && let Some(cause) = self.ending.take()
+            && let Some((cause, is_final)) = self.ending.take()
         {
-            self.lost(cause, now);
+            self.lost(cause, is_final, now);
         }
         self.commit(actions);
         if self.is_draining {
@@ -217,13 +223,17 @@ impl Lane {
         let (true, Some(expected)) = (self.is_idle() && self.writing.is_none(), self.position) else { return };
         let next = self.end.map_or(expected, |end| end.max(expected));
         if self.settings.authority == Authority::Group {
-            self.position = Some(next);
+            if next > expected {
+                (self.position, self.leader_epoch) = (Some(next), None);
+            }
             return;
         }
         let settled = self.outstanding.settled();
         let is_due = self.is_draining || now >= self.last_write + SETTLE_AFTER;
         if next > expected || (!settled.rows.is_empty() && is_due) {
             self.writing = Some(InFlight { settled: settled.clone(), batch: None });
+            // A marker may have been written under a later leader than the last record.
+            self.leader_epoch = self.leader_epoch.filter(|_| next == expected);
             let (epoch, leader_epoch, run) = (self.epoch, self.leader_epoch, self.run.clone());
             let nothing = Outcomes::new(Vec::new(), |_| Permit::free());
             let (records, handled) = (Arc::default(), Arc::new(nothing));

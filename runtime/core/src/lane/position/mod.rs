@@ -17,6 +17,8 @@ pub const DECIDED: &str = "forebay position:";
 pub struct LedgerRow {
     /// Everything below it is terminal.
     pub next_offset: i64,
+    /// The leader epoch of the record before it, where it is known.
+    pub leader_epoch: Option<i32>,
     /// How often the row was acquired.
     pub owner_epoch: i64,
     /// Who acquired it last, or who moved it.

@@ -19,7 +19,8 @@ fn question() -> Question {
 
 fn ledger(next_offset: i64) -> LedgerRow {
     let [cluster_id, topic_id] = ["c1", "t1"].map(|id| Some(id.to_owned()));
-    LedgerRow { next_offset, owner_epoch: 1, owner: "here:1:1".into(), cluster_id, topic_id, binding: "orders".into() }
+    let (owner, binding) = ("here:1:1".into(), "orders".into());
+    LedgerRow { next_offset, leader_epoch: None, owner_epoch: 1, owner, cluster_id, topic_id, binding }
 }
 
 fn group(offset: i64, metadata: &str) -> GroupOffset {
