@@ -32,10 +32,18 @@ pub async fn get(port: u16, path: &str) -> anyhow::Result<Response> {
 /// # Errors
 /// As [`get`].
 pub async fn request(port: u16, method: &str, path: &str) -> anyhow::Result<Response> {
+    request_with(port, method, path, "").await
+}
+
+/// Sends a request without a body and with further header lines, each with its line end.
+///
+/// # Errors
+/// As [`get`].
+pub async fn request_with(port: u16, method: &str, path: &str, headers: &str) -> anyhow::Result<Response> {
     let answer = async {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\nContent-Length: 0\r\n{headers}\r\n"
         );
         stream.write_all(request.as_bytes()).await?;
         let mut answer = Vec::new();

@@ -17,6 +17,8 @@ pub enum Class {
     Contract,
     /// The database refused the row, alone and in sequence.
     Data,
+    /// The process died three times on it.
+    Crash,
 }
 
 impl Class {
@@ -29,6 +31,7 @@ impl Class {
             Self::Memory => "memory",
             Self::Contract => "contract",
             Self::Data => "data",
+            Self::Crash => "crash",
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod budget;
 pub mod dead_letter;
 pub mod fault;
 pub mod lane;
+pub mod letter;
 pub mod manifest;
 pub mod outbox;
 pub mod outcome;

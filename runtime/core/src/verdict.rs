@@ -50,6 +50,8 @@ pub enum Reason {
     Retry,
     /// What was decided has not been acknowledged by Kafka yet.
     Outbox,
+    /// A person, or the flood guard, wants the binding to stand still.
+    Paused,
     /// The machine is too slow to judge a handler by its CPU time.
     Machine,
 }
@@ -67,6 +69,7 @@ impl Reason {
             Self::Fenced => "fenced",
             Self::Retry => "retry",
             Self::Outbox => "outbox",
+            Self::Paused => "paused",
             Self::Machine => "machine",
         }
     }

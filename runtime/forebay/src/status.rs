@@ -136,7 +136,7 @@ impl Board {
         for (name, view) in self.lanes() {
             let has_lag = view.status.position.zip(view.end).is_none_or(|(position, end)| position < end);
             let is_stuck = has_lag && view.moved.elapsed() > stuck;
-            if view.status.state == State::Halted || is_stuck {
+            if view.status.state == State::Halted || (is_stuck && view.status.state != State::Paused) {
                 let why = view.why(self.now()).unwrap_or_else(|| format!("no progress for {:?}", view.moved.elapsed()));
                 reasons.push(format!("{} {}/{}: {why}", name.binding, name.topic, name.partition));
             }

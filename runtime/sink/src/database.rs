@@ -1,17 +1,21 @@
 //! A sink's database: whichever kind it is, it answers the same questions.
 
+use std::collections::BTreeMap;
+
 use forebay_core::lane::{Acquired, Write};
 use forebay_core::manifest::settings::{Sink, SinkKind, Table};
+use forebay_core::outbox::Outgoing;
 use forebay_core::verdict::{Cause, Verdict};
 use jiff::Timestamp;
 
 use crate::committed::{Committed, WriteContext};
-use crate::ledger::AcquireRequest;
+use crate::ledger::{AcquireRequest, LaneKey};
 use crate::moves::{Move, PositionRow};
 use crate::postgres::{self, Postgres};
 use crate::sqlite::{self, Sqlite};
 use crate::statement::Dialect;
 use crate::table::TableReport;
+use crate::wanted::{BindingKey, Wanted, Wish};
 
 /// Why a sink can not be used as the manifest describes it.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -182,6 +186,50 @@ impl Database {
         }
     }
 
+    /// Returns what is wanted of the bindings of a group; those of which nothing is wanted are not in it.
+    ///
+    /// # Errors
+    /// Where the database is away.
+    pub async fn wanted(&self, source: &str, group: &str) -> Result<BTreeMap<String, Wanted>, Verdict> {
+        match self {
+            Self::Postgres(postgres) => postgres.wanted(source, group).await,
+            Self::Sqlite(sqlite) => sqlite.wanted(source, group).await,
+        }
+    }
+
+    /// Notes the record that a partition's owner begins, none where it goes on without doubt.
+    ///
+    /// # Errors
+    /// Where the database is away.
+    pub async fn begin_record(&self, key: &LaneKey, owner: &str, record: Option<i64>) -> Result<(), Verdict> {
+        match self {
+            Self::Postgres(postgres) => postgres.begin_record(key, owner, record).await,
+            Self::Sqlite(sqlite) => sqlite.begin_record(key, owner, record).await,
+        }
+    }
+
+    /// A partition's owner lets go: whoever comes next has nothing to doubt.
+    ///
+    /// # Errors
+    /// Where the database is away.
+    pub async fn release(&self, key: &LaneKey, owner: &str) -> Result<(), Verdict> {
+        match self {
+            Self::Postgres(postgres) => postgres.release(key, owner).await,
+            Self::Sqlite(sqlite) => sqlite.release(key, owner).await,
+        }
+    }
+
+    /// Changes what is wanted of a binding, or of one of its partitions.
+    ///
+    /// # Errors
+    /// Where the database is away, or another process has the file.
+    pub async fn wish(&self, key: &BindingKey, partition: Option<i32>, wish: &Wish) -> Result<(), Verdict> {
+        match self {
+            Self::Postgres(postgres) => postgres.wish(key, partition, wish).await,
+            Self::Sqlite(sqlite) => sqlite.wish(key, partition, wish).await,
+        }
+    }
+
     /// Returns the partitions of a group that a person has moved and nobody has taken up yet.
     ///
     /// # Errors
@@ -191,6 +239,17 @@ impl Database {
             Self::Postgres(postgres) => postgres.decided(source, group).await,
             // Nobody can move anything in a file that this process has.
             Self::Sqlite(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Returns the letter of the record at `offset` that was too large for its topic, `None` where none is kept.
+    ///
+    /// # Errors
+    /// Where the database is away, or has no ledger.
+    pub async fn kept_letter(&self, key: &LaneKey, offset: i64, id: &str) -> Result<Option<Outgoing>, Verdict> {
+        match self {
+            Self::Postgres(postgres) => postgres.kept_letter(key, offset, id).await,
+            Self::Sqlite(sqlite) => sqlite.kept_letter(key, offset, id).await,
         }
     }
 }

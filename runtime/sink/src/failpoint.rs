@@ -6,6 +6,12 @@
 #[cfg(not(feature = "failpoints"))]
 pub fn pass(_name: &str) {}
 
+/// Dies before the record of this offset is handled if the environment says so: `record-OFFSET`.
+pub fn pass_record(_offset: i64) {
+    #[cfg(feature = "failpoints")]
+    pass(&format!("record-{_offset}"));
+}
+
 /// Dies here if the environment says so.
 #[cfg(feature = "failpoints")]
 pub fn pass(name: &str) {

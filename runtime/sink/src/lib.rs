@@ -9,11 +9,13 @@ pub mod statement;
 mod change;
 mod committed;
 mod database;
+mod kept;
 mod ledger;
 mod moves;
 mod named;
 mod position;
 mod table;
+mod wanted;
 
 pub use change::Change;
 pub use committed::{Committed, WriteContext};
@@ -23,3 +25,4 @@ pub use moves::{Move, PositionRow};
 pub use postgres::Postgres;
 pub use sqlite::Sqlite;
 pub use table::TableReport;
+pub use wanted::{BindingKey, Pause, Wanted, Wish};

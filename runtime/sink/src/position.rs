@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use forebay_core::lane::Resend;
 use forebay_core::lane::position::Resolution;
+use forebay_core::lane::{AfterDeath, Resend};
 use forebay_core::outbox;
 use forebay_core::verdict::{Cause, Reason, Verdict};
 use tracing::info;
@@ -24,6 +24,22 @@ pub(crate) fn start(request: &AcquireRequest, resolution: &Resolution, seen: i32
     };
     info!(partition = %place, offset = start, "a partition without a position starts {why}");
     start
+}
+
+/// What the owner before left: nothing if it let go, or was this process.
+pub(crate) fn after_death(
+    owner: &str,
+    running: Option<String>,
+    record: Option<i64>,
+    begun: Option<i32>,
+) -> Option<AfterDeath> {
+    let died = running.filter(|running| running != owner)?;
+    info!(
+        died,
+        record, begun, "the process that had this partition did not let it go; its first batch goes record by record"
+    );
+    let begun = record.zip(begun.and_then(|begun| u32::try_from(begun).ok()));
+    Some(AfterDeath { begun })
 }
 
 /// Reads a row of the outbox, which stands in `table`.

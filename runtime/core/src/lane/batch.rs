@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::lane::event::{Command, Settled, Write};
+use crate::lane::event::{AfterDeath, Command, Settled, Write};
 use crate::outcome::Outcomes;
 use crate::policy::alike::Run;
 use crate::record::Record;
@@ -50,9 +50,9 @@ impl Batch {
         self.records.last().map_or(self.begins, |record| record.offset + 1)
     }
 
-    pub(super) fn compute(&mut self) -> Command {
+    pub(super) fn compute(&mut self, care: Option<AfterDeath>) -> Command {
         self.stage = Stage::Computing(self.from);
-        Command { batch: self.id, records: self.records.clone(), from: self.from }
+        Command { batch: self.id, records: self.records.clone(), from: self.from, care }
     }
 
     /// Returns what to write, if it is computed.
@@ -71,6 +71,7 @@ impl Batch {
             next: last.offset + 1,
             leader_epoch: last.leader_epoch,
             run,
+            flood: None,
             settled,
         })
     }

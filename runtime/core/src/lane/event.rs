@@ -8,6 +8,7 @@ use crate::manifest::settings::{BatchLimits, Retry};
 use crate::outbox::Outgoing;
 use crate::outcome::Outcomes;
 use crate::policy::alike::{Run, Tripped};
+use crate::policy::flood::{Count, Level, PauseAbove};
 use crate::record::Record;
 use crate::verdict::{Cause, Verdict};
 
@@ -24,6 +25,8 @@ pub struct Settings {
     pub outbox_bytes: usize,
     /// Spreads this lane's waits.
     pub seed: u64,
+    /// The binding's name, for what people are to say.
+    pub binding: Arc<str>,
 }
 
 /// Who keeps a partition's position.
@@ -92,6 +95,13 @@ pub enum Event {
     },
     /// A person has moved the position in the ledger.
     Moved,
+    /// What is wanted of the binding, for this partition.
+    Wanted {
+        /// Why it is to stand still, if it is.
+        pause: Option<Cause>,
+        /// Whether what fails alike is the records' fault after all.
+        is_accepting: bool,
+    },
     /// Finish what is in flight and take nothing new.
     Drain,
     /// The time that was asked for by [`Action::WakeAt`] has come.
@@ -109,8 +119,29 @@ pub struct Acquired {
     pub leader_epoch: Option<i32>,
     /// Whether a person has decided it since it was acquired last.
     pub is_decided: bool,
+    /// Whether the owner before died, and with which record begun.
+    pub after_death: Option<AfterDeath>,
     /// Messages that were decided and not yet removed, oldest first.
     pub resend: Vec<Resend>,
+}
+
+/// The owner before died with the partition in its hands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AfterDeath {
+    /// The record that it had begun alone, and how often that one has been begun.
+    pub begun: Option<(i64, u32)>,
+}
+
+impl AfterDeath {
+    /// The record that is not run again: the third death on the same one. The first was in the middle of a batch.
+    pub fn convicted(self) -> Option<i64> {
+        self.begun.filter(|(_, begun)| *begun >= 2).map(|(record, _)| record)
+    }
+
+    /// Whether a record is to be noted before it is begun: those before the one in doubt have passed once.
+    pub fn is_noted(self, record: i64) -> bool {
+        self.begun.is_none_or(|(doubted, _)| record >= doubted)
+    }
 }
 
 /// One row of the outbox.
@@ -154,6 +185,8 @@ pub enum Action {
         /// The leader epoch of the record before it.
         leader_epoch: Option<i32>,
     },
+    /// Pause the binding for the whole group.
+    Pause(Cause),
     /// Send [`Event::Tick`] at this time.
     WakeAt(Duration),
     /// Everything in flight is finished: the lane can be dropped.
@@ -169,6 +202,8 @@ pub struct Command {
     pub records: Arc<Vec<Record>>,
     /// The first one that is not terminal yet.
     pub from: usize,
+    /// After a death: record by record, each noted before it is begun.
+    pub care: Option<AfterDeath>,
 }
 
 /// A batch to write.
@@ -192,6 +227,8 @@ pub struct Write {
     pub leader_epoch: Option<i32>,
     /// Faults in a row before this batch.
     pub run: Run,
+    /// The binding's share of dead letters before this batch, where the manifest limits it.
+    pub flood: Option<Level>,
     /// What of the outbox is settled.
     pub settled: Settled,
 }
@@ -227,6 +264,8 @@ pub enum Stop {
     Wait(Fault),
     /// Everything from there on fails alike.
     Alike(Tripped),
+    /// Too large a share of the binding's records end as dead letters: this many up to there.
+    Flood(Count, PauseAbove),
 }
 
 /// Messages that wait for an acknowledgement.

@@ -3,8 +3,10 @@
 use crate::fault::Fault;
 use crate::lane::event::{Stop, Write};
 use crate::manifest::settings::Retry;
+use crate::outcome::Handled;
 use crate::policy::alike::Run;
 use crate::policy::decide::{Attempt, Disposition, decide};
+use crate::policy::flood::Level;
 use crate::verdict::Verdict;
 
 /// Takes the records of a write in order, and says where it must stop.
@@ -13,6 +15,7 @@ pub struct Judge<'a> {
     write: &'a Write,
     retry: &'a Retry,
     run: Run,
+    flood: Option<Level>,
     next: usize,
     stop: Option<(usize, Stop)>,
     /// What the first record waited for in vain: those behind it waited as long for the same.
@@ -38,7 +41,7 @@ impl<'a> Judge<'a> {
     pub fn new(write: &'a Write, retry: &'a Retry) -> Self {
         let mut run = write.run.clone();
         run.start_batch();
-        Self { write, retry, run, next: write.from, stop: None, exhausted: None }
+        Self { write, retry, run, flood: write.flood, next: write.from, stop: None, exhausted: None }
     }
 
     /// Returns how far the batch goes by what the plugin said alone.
@@ -75,15 +78,24 @@ impl<'a> Judge<'a> {
                 self.exhausted = Some(fault.clone());
             }
         }
-        match self.run.push(fault) {
-            None => std::ops::ControlFlow::Continue(()),
-            Some(mut tripped) => {
+        let handled = self.write.handled.get(index);
+        let is_dead = fault.is_some() || handled.is_some_and(Handled::is_rejected);
+        let flood = self.flood.as_mut().and_then(|level| Some((level.push(is_dead)?, level.above())));
+        let before = flood.map(|_| self.run.clone());
+        match (self.run.push(fault), flood) {
+            (None, None) => return std::ops::ControlFlow::Continue(()),
+            // What fails alike is nobody's message, however many there are.
+            (Some(mut tripped), _) => {
                 tripped.from += self.write.from;
                 self.run.withhold();
                 self.stop = Some((tripped.from, Stop::Alike(tripped)));
-                std::ops::ControlFlow::Break(())
+            }
+            (None, Some((count, above))) => {
+                self.run = before.unwrap_or_default();
+                self.stop = Some((index, Stop::Flood(count, above)));
             }
         }
+        std::ops::ControlFlow::Break(())
     }
 
     /// Returns the index of the record that [`Self::push`] takes next.

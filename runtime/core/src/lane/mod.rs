@@ -10,8 +10,8 @@ pub mod position;
 mod queue;
 
 pub use event::{
-    Acquired, Action, Authority, Command, Event, Pending, Resend, Settings, Settled, State, Status, Stop, Write,
-    Written,
+    Acquired, Action, AfterDeath, Authority, Command, Event, Pending, Resend, Settings, Settled, State, Status, Stop,
+    Write, Written,
 };
 pub use fate::{Fate, fate};
 pub use judge::{Judge, Judgement};

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use toml::de::DeValue;
 
+use crate::policy::flood::PauseAbove;
+
 use super::node::{Node, Text, shown};
 use super::section::{Section, entries};
 use super::settings::{BatchLimits, Binding, DeadLetter, Headers, Retry, Start};
@@ -183,12 +185,19 @@ fn dead_letter(node: Node<'_>) -> Option<(Option<Text>, Option<DeadLetter>)> {
     let section = Section::open(node, "[bindings.dead-letter]", schema::DEAD_LETTER)?;
     let topic = section.need("topic", "add `topic = \"NAME\"`").and_then(|node| topic_name(&node));
     let create = section.or("create", defaults::DEAD_LETTER_CREATE, Node::boolean);
-    let pause_above = section.optional("pause-above", refused::pause_above);
+    let pause_above = section.or("pause-above", defaults::PAUSE_ABOVE, pause_above);
     let dead_letter = match (&topic, create, pause_above) {
-        (Some(topic), Some(create), Some(_)) => Some(DeadLetter::Topic { topic: topic.resolved.clone(), create }),
+        (Some(topic), Some(create), Some(pause_above)) => {
+            Some(DeadLetter::Topic { topic: topic.resolved.clone(), create, pause_above })
+        }
         _ => None,
     };
     Some((topic, dead_letter))
+}
+
+fn pause_above(node: Node<'_>) -> Option<PauseAbove> {
+    let (percent, window) = node.parsed("share", units::share)?;
+    Some(PauseAbove { percent, window })
 }
 
 fn dropped(node: &Node<'_>) -> Option<DeadLetter> {

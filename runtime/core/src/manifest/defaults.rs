@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
+use crate::policy::flood::PauseAbove;
+
 use super::settings::{
     Admin, BatchLimits, Fold, Headers, Instances, Missing, OnConflict, PluginLimits, Retry, Start, Timeouts,
 };
@@ -53,6 +55,8 @@ pub const RETRY: Retry = Retry {
 };
 /// `bindings.dead-letter.create`
 pub const DEAD_LETTER_CREATE: bool = false;
+/// `bindings.dead-letter.pause-above`
+pub const PAUSE_ABOVE: PauseAbove = PauseAbove { percent: 50, window: Duration::from_secs(60) };
 /// `bindings.targets.NAME.on-conflict`
 pub const ON_CONFLICT: OnConflict = OnConflict::Overwrite;
 /// `bindings.targets.NAME.missing`

@@ -40,13 +40,6 @@ pub(super) fn alerts(node: Node<'_>) -> Option<()> {
     })
 }
 
-/// `dead-letter.pause-above`
-pub(super) fn pause_above(node: Node<'_>) -> Option<()> {
-    refuse_key(node, "this build does not pause a binding for its share of dead letters", |node| {
-        node.parsed("share", units::share);
-    })
-}
-
 /// Refuses a key, unless what is under it has an error of its own to be mended first.
 fn refuse_key<'r>(node: Node<'r>, why: &str, read: impl FnOnce(Node<'r>)) -> Option<()> {
     let before = node.reader.problem_count();

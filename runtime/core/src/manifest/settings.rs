@@ -7,6 +7,8 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::policy::flood::PauseAbove;
+
 /// A whole manifest.
 #[derive(Debug, Clone)]
 pub struct Manifest {
@@ -24,6 +26,19 @@ pub struct Manifest {
     pub plugins: BTreeMap<String, Plugin>,
     /// Topics bound to plugins, in the manifest's order.
     pub bindings: Vec<Binding>,
+}
+
+impl Manifest {
+    /// Returns a binding by its name.
+    ///
+    /// # Errors
+    /// A sentence with the names there are.
+    pub fn binding(&self, name: &str) -> Result<&Binding, String> {
+        self.bindings.iter().find(|binding| binding.name == name).ok_or_else(|| {
+            let names: Vec<&str> = self.bindings.iter().map(|binding| binding.name.as_str()).collect();
+            format!("the manifest has no binding `{name}`; it has {}", names.join(", "))
+        })
+    }
 }
 
 /// `[kafka]`
@@ -209,6 +224,8 @@ pub enum DeadLetter {
         topic: String,
         /// Whether to make the topic at the start if it is missing.
         create: bool,
+        /// From which share of dead letters on the binding is paused.
+        pause_above: PauseAbove,
     },
     /// Counted and dropped, as the manifest says aloud.
     Drop,

@@ -69,7 +69,6 @@ fn the_default_manifest_has_every_key() {
         "topics",
         "key",
         "columns",
-        "pause-above",
         "rate",
         "max",
         "scope",

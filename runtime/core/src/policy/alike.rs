@@ -16,6 +16,8 @@ pub struct Run {
     here: usize,
     /// Records of that batch seen so far.
     seen: usize,
+    /// What a person said is the records' fault after all.
+    accepted: Option<Fault>,
 }
 
 /// What a run makes of a batch.
@@ -29,6 +31,17 @@ pub struct Tripped {
 }
 
 impl Run {
+    /// Starts anew, and keeps what was accepted.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        Self { accepted: self.accepted.clone(), ..Self::default() }
+    }
+
+    /// From now on this fault is the records': they end as dead letters, however many fail with it.
+    pub fn accept(&mut self, fault: Fault) {
+        self.accepted = Some(fault);
+    }
+
     /// Starts a batch: what it adds to a run that is going on can still be withheld.
     pub fn start_batch(&mut self) {
         self.before += self.here;
@@ -53,7 +66,8 @@ impl Run {
             Some(current) if current.is_alike(fault) => self.here += 1,
             _ => (self.fault, self.before, self.here) = (Some(fault.clone()), 0, 1),
         }
-        let tripped = self.before + self.here >= ALIKE;
+        let is_accepted = self.accepted.as_ref().is_some_and(|accepted| accepted.is_alike(fault));
+        let tripped = self.before + self.here >= ALIKE && !is_accepted;
         tripped.then(|| Tripped { from: index + 1 - self.here, fault: fault.clone() })
     }
 }
@@ -87,6 +101,21 @@ mod tests {
         }
         run.start_batch();
         assert_eq!(run.push(Some(&fault("a"))), Some(Tripped { from: 0, fault: fault("a") }));
+    }
+
+    #[test]
+    fn an_accepted_fault_never_trips_and_others_still_do() {
+        let mut run = Run::default();
+        run.accept(fault("a"));
+        run = run.anew();
+        run.start_batch();
+        for _ in 0..100 {
+            assert_eq!(run.push(Some(&fault("a"))), None);
+        }
+        for _ in 0..ALIKE - 1 {
+            assert_eq!(run.push(Some(&fault("b"))), None);
+        }
+        assert!(run.push(Some(&fault("b"))).is_some());
     }
 
     #[test]

@@ -3,3 +3,4 @@
 pub mod alike;
 pub mod backoff;
 pub mod decide;
+pub mod flood;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use forebay_core::fault::{Class, Fault};
-use forebay_core::lane::{Acquired, Authority, Judge, Judgement, Resend, Settings, Write, Written};
+use forebay_core::lane::{Acquired, AfterDeath, Authority, Judge, Judgement, Resend, Settings, Write, Written};
 use forebay_core::outbox::{ID_HEADER, Outgoing};
 use forebay_core::outcome::Outcome;
 use forebay_core::verdict::Verdict;
@@ -41,6 +41,7 @@ impl Database {
                 position: group.unwrap_or_default(),
                 leader_epoch: None,
                 is_decided: false,
+                after_death: None,
                 resend: Vec::new(),
             };
         }
@@ -51,6 +52,7 @@ impl Database {
             position,
             leader_epoch: None,
             is_decided: false,
+            after_death: (epoch % 3 == 0).then(AfterDeath::default),
             resend: row.outbox.values().cloned().collect(),
         }
     }

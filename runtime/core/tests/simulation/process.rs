@@ -77,6 +77,7 @@ impl Shell {
                 Action::Send { id, messages } => self.asked.push(Asked::Send(id, messages)),
                 Action::Commit { offset, .. } => commits.push(offset),
                 Action::WakeAt(at) => self.wake = Some(at),
+                Action::Pause(cause) => panic!("nothing limits the share of dead letters here: {cause:?}"),
                 Action::Drained => self.is_drained = true,
             }
         }
@@ -92,5 +93,5 @@ pub fn settings(authority: Authority, seed: u64) -> Settings {
     };
     let (backoff_min, backoff_max) = (Duration::from_millis(50), Duration::from_millis(200));
     let retry = Retry { attempts: NonZeroU32::new(100_000).unwrap(), backoff_min, backoff_max };
-    Settings { batch, retry, authority, outbox_bytes: 2000, seed }
+    Settings { batch, retry, authority, outbox_bytes: 2000, seed, binding: "b".into() }
 }

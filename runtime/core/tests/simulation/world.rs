@@ -106,6 +106,11 @@ impl World {
         let mut shell = self.processes[process].lanes.swap_remove(lane);
         let commits = match self.random.below(10) {
             0..3 => self.deliver(&mut shell),
+            3 if self.random.chance(4) => {
+                let is_paused = !self.is_healed && self.random.chance(50);
+                let pause = is_paused.then(|| Cause::new(Reason::Paused, "paused by hand"));
+                shell.hear(Event::Wanted { pause, is_accepting: false }, self.now)
+            }
             3 => shell.hear(Event::Tick, self.now),
             _ if shell.asked.is_empty() => Vec::new(),
             _ => self.answer(&mut shell),

@@ -1,5 +1,6 @@
 //! The admin pages: metrics, health and status over HTTP, on loopback by default.
 
+mod control;
 mod page;
 mod report;
 
@@ -11,7 +12,7 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use forebay_core::budget::Budget;
 use forebay_core::manifest::settings::Secret;
 use jiff::Timestamp;
@@ -58,6 +59,8 @@ pub async fn serve(listener: TcpListener, site: Site, stop: CancellationToken) {
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/status", get(status))
+        .route("/bindings/{name}/pause", post(control::pause))
+        .route("/bindings/{name}/resume", post(control::resume))
         .fallback(not_found)
         .layer(middleware::from_fn_with_state(site.clone(), authorize))
         .with_state(site);

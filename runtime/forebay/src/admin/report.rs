@@ -24,7 +24,7 @@ pub(super) fn status(site: &Site) -> Value {
             let partitions: Vec<Value> = own.map(|(name, view)| partition(site, name, view)).collect();
             json!({
                 "name": settings.name, "group": settings.group, "plugin": settings.plugin,
-                "digest": binding.needs.plugin.digest(), "paused": false,
+                "digest": binding.needs.plugin.digest(), "paused": binding.steering.is_paused(),
                 "why": trouble.map(|trouble| format!("kafka: {trouble}")), "partitions": partitions,
             })
         })

@@ -126,7 +126,7 @@ async fn letters(
     binding: &Binding,
     (largest, partitions): (u64, Option<i32>),
 ) -> Option<Error> {
-    let DeadLetter::Topic { topic, create } = &binding.dead_letter else { return None };
+    let DeadLetter::Topic { topic, create, .. } = &binding.dead_letter else { return None };
     let name = &binding.name;
     let facts = match topic_of(admin, manifest, binding, (topic, "dead-letter", partitions)).await {
         Ok(facts) => facts,

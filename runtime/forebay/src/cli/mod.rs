@@ -2,10 +2,13 @@
 
 mod check;
 mod dev;
+mod dlq;
 mod init;
 mod offer;
+mod pause;
 mod plugin;
 mod position;
+mod remote;
 mod unbuilt;
 
 use camino::Utf8PathBuf;
@@ -27,8 +30,13 @@ pub struct Args {
     #[arg(long, global = true, default_value = "text", value_enum)]
     output: Output,
     /// Where a running process is asked
-    #[arg(long, global = true, default_value = "http://127.0.0.1:9464", value_name = "URL")]
-    admin: String,
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        help = "The running process that is asked [default: admin.listen of the manifest]"
+    )]
+    admin: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -70,6 +78,12 @@ enum Command {
     },
     /// Runs the bindings without servers: feeds a file or standard input and shows what becomes of each record
     Dev(dev::Command),
+    /// Lets a binding stand still, for its whole group, until `forebay resume`
+    Pause(pause::Pause),
+    /// Lets a paused binding go on
+    Resume(pause::Resume),
+    /// Dead letters: counted and shown
+    Dlq(dlq::Dlq),
     /// Where partitions stand, and moving them
     Position(position::Position),
     /// A handler of your own: makes a project, builds its component
@@ -100,6 +114,9 @@ impl Args {
             Command::Check { manifest, offline } => check::run(&manifest, offline, self.output == Output::Json),
             Command::Init { manifest, print } => init::run(&manifest, print, self.output == Output::Json),
             Command::Dev(command) => command.run(self.output == Output::Json),
+            Command::Pause(command) => command.run(self.admin.as_deref(), self.output == Output::Json),
+            Command::Resume(command) => command.run(self.admin.as_deref(), self.output == Output::Json),
+            Command::Dlq(command) => command.run(self.output == Output::Json),
             Command::Position(command) => command.run(self.output == Output::Json),
             Command::Plugin(command) => command.run(self.output == Output::Json),
             Command::Version => {

@@ -21,12 +21,6 @@ pub(super) enum Command {
     Lag(Rest),
     /// Why a partition does not move (not built yet; ask http://127.0.0.1:9464/status)
     Why(Rest),
-    /// Pauses a binding (not built yet)
-    Pause(Rest),
-    /// Resumes a binding (not built yet)
-    Resume(Rest),
-    /// Dead letters: browse and send back (not built yet)
-    Dlq(Rest),
     /// Shell completions (not built yet)
     Completions(Rest),
 }
@@ -38,9 +32,6 @@ impl Command {
             Self::Status(rest) => ("status", rest),
             Self::Lag(rest) => ("lag", rest),
             Self::Why(rest) => ("why", rest),
-            Self::Pause(rest) => ("pause", rest),
-            Self::Resume(rest) => ("resume", rest),
-            Self::Dlq(rest) => ("dlq", rest),
             Self::Completions(rest) => ("completions", rest),
         };
         rest.refuse(name)
@@ -59,8 +50,8 @@ pub(super) fn refuse(what: &str) -> Error {
     Error::new(
         ErrorKind::Usage,
         format!(
-            "{what} is not built yet; this version has `run`, `dev`, `check`, `init`, `position`, \
-             `plugin new`, `plugin build` and `version`"
+            "{what} is not built yet; this version has `run`, `dev`, `check`, `init`, `position`, `dlq list`, \
+             `dlq show`, `plugin new`, `plugin build` and `version`"
         ),
     )
 }

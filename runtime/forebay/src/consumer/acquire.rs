@@ -41,12 +41,16 @@ pub(super) async fn acquire(
     let acquired = match (&binding.needs.sink, &prepared.ledger_id) {
         (Some(sink), Some(ledger_id)) => {
             let request = request(binding, at, owner, ledger_id, (committed, log, start_offset)).await?;
-            sink.acquire(&request).await?
+            let acquired = sink.acquire(&request).await?;
+            // Before the first record: a pause outlives every restart.
+            let wanted = sink.wanted(&binding.needs.source, &binding.settings.group).await?;
+            binding.steering.take(wanted.get(&binding.settings.name).cloned().unwrap_or_default());
+            acquired
         }
         _ => {
             let leader_epoch = committed.as_ref().and_then(|committed| committed.leader_epoch);
             let position = of_group(binding, at, committed, log, start_offset)?;
-            Acquired { epoch: 0, position, leader_epoch, is_decided: false, resend: Vec::new() }
+            Acquired { epoch: 0, position, leader_epoch, is_decided: false, after_death: None, resend: Vec::new() }
         }
     };
     Ok(Granted { acquired, prepared })

@@ -12,12 +12,13 @@ use forebay_core::plan::target::{ColumnFacts, ColumnKind, TableTarget, Target, T
 use forebay_core::verdict::{Cause, Reason, Verdict};
 use forebay_kafka::{Admin, TopicFacts};
 use forebay_plugin_host::{Check, Host, Plugin};
-use forebay_sink::Database;
+use forebay_sink::{BindingKey, Database, Wish};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tracing::info;
 
 use crate::consumer::room::Room;
+use crate::consumer::steering::Steering;
 
 /// The tables are not looked at again more often than this.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -48,6 +49,8 @@ pub struct Binding {
     pub headers: Arc<settings::Headers>,
     /// What it works with.
     pub needs: Needs,
+    /// What is wanted of it.
+    pub steering: Steering,
     /// Room for what its handler makes of records.
     pub(super) room: Room,
     prepared: Mutex<Option<Arc<Prepared>>>,
@@ -79,7 +82,41 @@ impl Binding {
     /// Returns a binding that has asked no server yet.
     pub fn new(settings: settings::Binding, needs: Needs, room_bytes: usize) -> Self {
         let (headers, room) = (Arc::new(settings.headers.clone()), Room::new(room_bytes));
-        Self { settings, headers, needs, room, prepared: Mutex::new(None), looked: parking_lot::Mutex::new(None) }
+        let steering = Steering::new(&settings.name, &settings.dead_letter);
+        Self {
+            settings,
+            headers,
+            needs,
+            steering,
+            room,
+            prepared: Mutex::new(None),
+            looked: parking_lot::Mutex::new(None),
+        }
+    }
+
+    /// Returns what the ledger calls it.
+    pub fn key(&self) -> BindingKey {
+        BindingKey {
+            source: self.needs.source.clone(),
+            group: self.settings.group.clone(),
+            binding: self.settings.name.clone(),
+        }
+    }
+
+    /// Changes what is wanted of it, for the whole group if there is a ledger.
+    ///
+    /// # Errors
+    /// Where the ledger is away.
+    pub async fn wish(&self, partition: Option<i32>, wish: &Wish) -> Result<(), Verdict> {
+        match &self.needs.sink {
+            Some(sink) => {
+                sink.wish(&self.key(), partition, wish).await?;
+                let wanted = sink.wanted(&self.needs.source, &self.settings.group).await?;
+                self.steering.take(wanted.get(&self.settings.name).cloned().unwrap_or_default());
+            }
+            None => self.steering.change(partition, wish),
+        }
+        Ok(())
     }
 
     /// Returns the bytes that outcomes hold, those included that are being computed.
@@ -148,7 +185,7 @@ impl Binding {
     }
 
     async fn letters(&self) -> Result<Option<LetterTopic>, Verdict> {
-        let DeadLetter::Topic { topic, create } = &self.settings.dead_letter else { return Ok(None) };
+        let DeadLetter::Topic { topic, create, .. } = &self.settings.dead_letter else { return Ok(None) };
         if *create && self.needs.admin.describe(topic).await.map_err(|error| error.verdict())?.is_none() {
             let source = self.settings.topics.first().map(String::as_str).unwrap_or_default();
             let partitions = self.topic(source).await?.partitions;

@@ -1,5 +1,6 @@
 //! A batch through the plugin.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use forebay_core::fault::Class;
@@ -8,14 +9,17 @@ use forebay_core::outcome::{Handled, Outcomes};
 use forebay_core::record::Record;
 use forebay_core::verdict::Verdict;
 use forebay_plugin_host::Job;
+use forebay_sink::failpoint;
 
 use crate::consumer::binding::{Binding, Prepared};
+use crate::consumer::doubt;
 
 /// Runs a batch; once more with the tables as they are now, if a row names a column that came since.
 pub(super) async fn compute(
     binding: &Binding,
     prepared: &Arc<Prepared>,
     command: &Command,
+    owner: &str,
 ) -> Result<Computed, Verdict> {
     let records = command.records.get(command.from..).unwrap_or_default();
     let bytes = records.iter().map(Record::payload_bytes).sum();
@@ -26,11 +30,15 @@ pub(super) async fn compute(
             permit
         })
     };
-    let handled = run(binding, prepared, command).await?;
+    if let Some(care) = command.care {
+        let handled = doubt::run(binding, prepared, command, care, owner).await?;
+        return Ok(Computed { outcomes: count(handled), grown: None });
+    }
+    let handled = run(binding, prepared, command, command.from..command.records.len()).await?;
     if handled.iter().any(may_fit_by_now)
         && let Some(grown) = binding.grown(prepared).await
     {
-        let handled = run(binding, &grown, command).await?;
+        let handled = run(binding, &grown, command, command.from..command.records.len()).await?;
         return Ok(Computed { outcomes: count(handled), grown: Some(grown) });
     }
     Ok(Computed { outcomes: count(handled), grown: None })
@@ -44,10 +52,22 @@ pub(super) struct Computed {
     pub(super) grown: Option<Arc<Prepared>>,
 }
 
-async fn run(binding: &Binding, prepared: &Arc<Prepared>, command: &Command) -> Result<Vec<Handled>, Verdict> {
+/// Runs some of a batch's records.
+pub(super) async fn run(
+    binding: &Binding,
+    prepared: &Arc<Prepared>,
+    command: &Command,
+    range: Range<usize>,
+) -> Result<Vec<Handled>, Verdict> {
+    command
+        .records
+        .get(range.clone())
+        .unwrap_or_default()
+        .iter()
+        .for_each(|record| failpoint::pass_record(record.offset));
     let job = Job {
         records: command.records.clone(),
-        range: command.from..command.records.len(),
+        range,
         headers: binding.headers.clone(),
         check: prepared.check.clone(),
     };

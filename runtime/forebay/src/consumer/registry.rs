@@ -43,6 +43,18 @@ impl Registry {
         sinks
     }
 
+    /// Returns the group's bindings that write to a sink.
+    pub fn bindings_of(&self, sink: &Database) -> Vec<Arc<Binding>> {
+        let mut bindings: Vec<Arc<Binding>> = Vec::new();
+        for binding in self.by_topic.values() {
+            let is_meant = binding.needs.sink.as_ref().is_some_and(|own| own.name() == sink.name());
+            if is_meant && !bindings.iter().any(|known| Arc::ptr_eq(known, binding)) {
+                bindings.push(binding.clone());
+            }
+        }
+        bindings
+    }
+
     /// Returns the group's topics.
     pub fn topics(&self) -> Vec<String> {
         let mut topics: Vec<String> = self.by_topic.keys().cloned().collect();

@@ -19,8 +19,9 @@ use tracing::{Instrument as _, error, info, info_span, warn};
 use crate::consumer::observer::Observer;
 use crate::consumer::positions;
 use crate::consumer::registry::Registry;
-use crate::consumer::shell::{Order, Shell, Surroundings};
-use crate::consumer::topics;
+use crate::consumer::shell::Shell;
+use crate::consumer::surroundings::{Order, Surroundings};
+use crate::consumer::{topics, wanted};
 use crate::metrics::Metrics;
 use crate::status::{Board, LaneName, LaneView};
 use crate::watchdog::Watchdog;
@@ -126,6 +127,8 @@ impl Runner {
         lanes.spawn(watch.in_current_span());
         let (moved_by_hand, mut moved) = mpsc::channel(1);
         for (sink, source) in self.registry.sinks() {
+            let bindings = self.registry.bindings_of(&sink);
+            lanes.spawn(wanted::watch(sink.clone(), bindings, watched.clone()).in_current_span());
             let watch = positions::watch(sink, (source, self.group.clone()), moved_by_hand.clone(), watched.clone());
             lanes.spawn(watch.in_current_span());
         }

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use forebay_core::budget::Budget;
 use forebay_core::lane::position::marker;
 use forebay_core::lane::{Action, Authority, Event, Lane, Settings, Write, Written};
 use forebay_core::outbox::Outgoing;
 use forebay_core::verdict::Verdict;
-use forebay_kafka::{Commit, Feed, Fetched, Group, Partition, Producer, Start};
-use forebay_sink::Committed;
-use tokio::sync::mpsc;
+use forebay_kafka::{Commit, Feed, Fetched, Partition, Start};
+use forebay_sink::{Committed, Pause, Wanted};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval};
 use tracing::{Instrument as _, debug, info_span, warn};
@@ -21,46 +20,17 @@ use tracing::{Instrument as _, debug, info_span, warn};
 use crate::consumer::acquire::{self, Granted};
 use crate::consumer::binding::{Binding, Prepared};
 use crate::consumer::compute;
-use crate::consumer::observer::{self, Observer};
+use crate::consumer::observer;
 use crate::consumer::report::Report;
+use crate::consumer::surroundings::{Order, Surroundings};
 use crate::consumer::{fetched, send, terminal, write};
-use crate::metrics::Metrics;
-use crate::status::{Board, LaneName};
-use crate::watchdog::Watchdog;
+use crate::status::LaneName;
 
 /// How often a lane tells of itself when nothing happens.
 const BEAT: Duration = Duration::from_secs(1);
 
-/// What a lane needs besides its partition.
-#[derive(Clone)]
-pub(super) struct Surroundings {
-    pub(super) group: Arc<Group>,
-    pub(super) producer: Producer,
-    pub(super) budget: Budget,
-    pub(super) board: Arc<Board>,
-    pub(super) metrics: Arc<Metrics>,
-    /// Who this process is, for people.
-    pub(super) owner: Arc<str>,
-    /// The most bytes of a lane's messages that wait for Kafka.
-    pub(super) outbox_bytes: usize,
-    /// Who watches each record, if anybody does.
-    pub(super) observer: Option<Observer>,
-    /// Looks after the lanes' loops.
-    pub(super) watchdog: Arc<Watchdog>,
-}
-
-/// What a lane is told from outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
-    /// Finish what is in flight, then end.
-    Drain,
-    /// A person has moved its position.
-    Moved,
-    /// The topic was deleted and made anew: what is next in it is not what was next.
-    Anew,
-    /// The partition is gone: end as soon as no transaction is under way.
-    Let,
-}
+/// How long letting go of a row may take.
+const RELEASE: Duration = Duration::from_secs(1);
 
 /// A lane's shell.
 pub(super) struct Shell {
@@ -76,6 +46,8 @@ pub(super) struct Shell {
     /// for each row of the outbox, which is bounded in bytes.
     in_flight: JoinSet<Answer>,
     report: Report,
+    /// What is wanted of the binding.
+    wanted: watch::Receiver<Wanted>,
     prepared: Option<Arc<Prepared>>,
     epoch: i64,
     wake: Option<Duration>,
@@ -102,6 +74,7 @@ enum Heard {
     Order(Option<Order>),
     Answer(Answer),
     Fetched(Option<Fetched>),
+    Wanted,
     Tick,
     Beat,
 }
@@ -123,10 +96,12 @@ impl Shell {
             retry: binding.settings.retry,
             authority,
             outbox_bytes: around.outbox_bytes,
+            binding: binding.settings.name.as_str().into(),
             seed: assignment.wrapping_mul(31).wrapping_add(u64::from(at.partition.unsigned_abs())),
         };
         let lane = Lane::new(settings, &mut actions);
         let report = Report::new(name.clone(), around.board.clone(), around.metrics.clone());
+        let wanted = binding.steering.follow();
         let shell = Self {
             lane,
             at,
@@ -138,6 +113,7 @@ impl Shell {
             orders,
             in_flight: JoinSet::new(),
             report,
+            wanted,
             prepared: None,
             epoch: 0,
             wake: None,
@@ -161,6 +137,22 @@ impl Shell {
             self.tell();
         }
         drop(turns);
+        self.finish_write().await;
+        self.release().await;
+    }
+
+    /// Lets go of the row, as far as that works at once: whoever comes next has nothing to doubt.
+    async fn release(&self) {
+        let (Some(sink), Some(_)) = (&self.binding.needs.sink, &self.prepared) else { return };
+        let key = acquire::key(&self.binding, &self.at);
+        match tokio::time::timeout(RELEASE, sink.release(&key, &self.around.owner)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(verdict)) => debug!(?verdict, "the row could not be let go"),
+            Err(_) => debug!("the row could not be let go in time"),
+        }
+    }
+
+    async fn finish_write(&mut self) {
         // A transaction that was sent is waited for: its records are counted here or nowhere.
         while self.lane.is_writing() {
             let Some(answer) = self.in_flight.join_next().await else { break };
@@ -188,6 +180,7 @@ impl Shell {
                     std::process::exit(70);
                 }
             },
+            Ok(()) = self.wanted.changed() => Heard::Wanted,
             fetched = self.feed.next(), if self.lane.wants_records() => Heard::Fetched(fetched),
             () = sleep_until(wake), if wake.is_some() => Heard::Tick,
             _ = self.beat.tick() => Heard::Beat,
@@ -205,6 +198,7 @@ impl Shell {
             }
             // Only to tell: an idle lane hears nothing, and the log's end moves all the same.
             Heard::Beat => None,
+            Heard::Wanted => Some(self.wish()),
             Heard::Tick => {
                 self.wake = None;
                 Some(Event::Tick)
@@ -213,10 +207,19 @@ impl Shell {
             Heard::Answer(answer) => self.answered(answer),
         };
         if let Some(event) = event {
-            let mut actions = Vec::new();
-            self.lane.hear(event, self.around.board.now(), &mut actions);
-            self.perform(actions);
+            self.hear(event);
         }
+    }
+
+    fn hear(&mut self, event: Event) {
+        let mut actions = Vec::new();
+        self.lane.hear(event, self.around.board.now(), &mut actions);
+        self.perform(actions);
+    }
+
+    fn wish(&mut self) -> Event {
+        let wanted = self.wanted.borrow_and_update();
+        self.binding.steering.event(&wanted, self.at.partition)
     }
 
     fn answered(&mut self, answer: Answer) -> Option<Event> {
@@ -229,6 +232,9 @@ impl Shell {
                          {count} offsets are processed again"
                     );
                 }
+                // What is wanted is known before the first record.
+                let wish = self.wish();
+                self.hear(wish);
                 self.prepared = Some(prepared);
                 self.epoch = acquired.epoch;
                 debug!(position = acquired.position, epoch = acquired.epoch, "partition acquired");
@@ -296,6 +302,11 @@ impl Shell {
                     self.send_next();
                 }
                 Action::Commit { offset, leader_epoch } => self.commit(offset, leader_epoch),
+                Action::Pause(cause) => {
+                    warn!(class = cause.reason.as_str(), "the binding is paused: {}", cause.message);
+                    let by = format!("the flood guard in {}", self.around.owner);
+                    self.binding.steering.trip(Pause { by, why: cause.message, at: String::new() });
+                }
                 Action::WakeAt(at) => self.wake = Some(at),
                 Action::Drained => self.is_over = true,
             }
@@ -321,10 +332,11 @@ impl Shell {
             first = offset(command.records.get(command.from)),
             last = offset(command.records.last())
         );
+        let owner = self.around.owner.clone();
         let compute = async move {
             let started = Instant::now();
             let result = match &prepared {
-                Some(prepared) => compute::compute(&binding, prepared, &command).await,
+                Some(prepared) => compute::compute(&binding, prepared, &command, &owner).await,
                 None => Err(Verdict::Unknown("the partition is not acquired yet".to_owned())),
             };
             Answer::Computed(command.batch, result, started.elapsed())
@@ -332,15 +344,21 @@ impl Shell {
         self.in_flight.spawn(compute.instrument(span));
     }
 
-    fn write(&mut self, write: Write) {
+    fn write(&mut self, mut write: Write) {
         let (binding, prepared, at) = (self.binding.clone(), self.prepared.clone(), self.at.clone());
+        let board = self.around.board.clone();
         let span = info_span!("batch", expected = write.expected, next = write.next);
         let work = async move {
             let started = Instant::now();
+            let begun = binding.steering.begin(&write, board.now());
+            write.flood = begun.map(|(level, _)| level);
             let result = match &prepared {
                 Some(prepared) => write::write(&binding, prepared, &at, &write).await,
                 None => Err(Verdict::Fenced),
             };
+            if let Some((_, batch)) = begun {
+                binding.steering.end(batch, &write, result.as_ref().ok(), board.now());
+            }
             Answer::Written(Box::new((write, result)), started.elapsed())
         };
         self.in_flight.spawn(work.instrument(span));

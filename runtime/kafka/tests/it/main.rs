@@ -11,4 +11,5 @@
 mod group;
 mod pressure;
 mod producer;
+mod scan;
 mod support;

@@ -13,6 +13,7 @@ use crate::ledger::{AcquireRequest, LaneKey};
 use crate::named::named;
 use crate::position;
 use crate::postgres::connection::{Param, Postgres};
+use crate::postgres::doubt;
 use crate::postgres::verdict::of_error;
 use crate::postgres::watch::Signs;
 
@@ -91,12 +92,15 @@ impl Postgres {
                 (position, made.ok_or(Verdict::Fenced)?.get(0))
             }
         };
+        let owned = [&lane[..], &[(&request.owner as _, Type::TEXT)]].concat();
+        let left = client.query_typed_one(doubt::TAKE, &owned).await.map_err(failed)?;
+        let after_death = position::after_death(&request.owner, left.get(0), left.get(1), left.get(2));
         let rows = client.query_typed(OUTBOX, &lane).await.map_err(failed)?;
         client.batch_execute("commit").await.map_err(failed)?;
         let resend = rows.iter().map(resend).collect::<Result<Vec<_>, _>>()?;
         let is_decided = row.as_ref().is_some_and(LedgerRow::is_decided);
         let leader_epoch = row.and_then(|row| row.leader_epoch);
-        Ok(Acquired { epoch, position, leader_epoch, is_decided, resend })
+        Ok(Acquired { epoch, position, leader_epoch, is_decided, after_death, resend })
     }
 
     /// Where a partition without a row starts; what is resolved is written before anything is read.

@@ -1,5 +1,6 @@
 //! How a column's values travel: as an array of a type the client encodes without loss, or as text.
 
+use std::borrow::Cow;
 use std::error::Error;
 
 use forebay_core::outcome::Value;
@@ -12,7 +13,7 @@ use postgres_types::{IsNull, ToSql, Type, to_sql_checked};
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
 /// The type of a column's array.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Wire {
     Int8,
     Float8,
@@ -23,6 +24,10 @@ pub(super) enum Wire {
 }
 
 impl Wire {
+    /// All of them, in their order.
+    pub(super) const ALL: [Self; 6] =
+        [Self::Int8, Self::Float8, Self::Bool, Self::Bytea, Self::Timestamptz, Self::Text];
+
     /// Returns the type of its array.
     pub(super) fn array_type(self) -> Type {
         match self {
@@ -50,14 +55,16 @@ impl Wire {
 /// One column's values, ready to be bound.
 pub(super) type Array<'a> = Box<dyn ToSql + Send + Sync + 'a>;
 
-/// Returns for each column of the statement how it travels, and its values.
-pub(super) fn arrays<'a>(statement: &Statement<'a>, table: &TableTarget) -> (Vec<Wire>, Vec<Array<'a>>) {
-    let bound = statement.columns.iter().enumerate().map(|(index, column)| {
-        let kind = table.facts(*column).map_or(ColumnKind::Other, |facts| facts.kind);
-        let wire = wire(kind, statement.column(index));
-        (wire, array(wire, statement.column(index)))
-    });
-    bound.unzip()
+/// Returns for each column of the statement how it travels.
+pub(super) fn wires(statement: &Statement<'_>, table: &TableTarget) -> Vec<Wire> {
+    let kind = |column: usize| table.facts(column).map_or(ColumnKind::Other, |facts| facts.kind);
+    let columns = statement.columns.iter().enumerate();
+    columns.map(|(index, column)| wire(kind(*column), statement.column(index))).collect()
+}
+
+/// Returns an array for each column of the statement.
+pub(super) fn arrays<'a>(statement: &Statement<'a>, wires: &[Wire]) -> Vec<Array<'a>> {
+    wires.iter().enumerate().map(|(index, wire)| array(*wire, statement.column(index))).collect()
 }
 
 fn wire<'a>(kind: ColumnKind, values: impl Iterator<Item = &'a Value> + Clone) -> Wire {
@@ -84,38 +91,94 @@ fn wire<'a>(kind: ColumnKind, values: impl Iterator<Item = &'a Value> + Clone) -
 
 fn array<'a>(wire: Wire, values: impl Iterator<Item = &'a Value>) -> Array<'a> {
     match wire {
-        Wire::Int8 => Box::new(collect(values, |value| match value {
-            Value::Integer(number) => Some(*number),
-            _ => None,
-        })),
-        Wire::Float8 => Box::new(collect(values, |value| match value {
-            Value::Float(number) => Some(*number),
-            #[expect(clippy::cast_precision_loss, reason = "checked to be exact before")]
-            Value::Integer(number) => Some(*number as f64),
-            _ => None,
-        })),
-        Wire::Bool => Box::new(collect(values, |value| match value {
-            Value::Boolean(truth) => Some(*truth),
-            _ => None,
-        })),
-        Wire::Bytea => Box::new(collect(values, |value| match value {
-            Value::Bytes(bytes) => Some(bytes.as_slice()),
-            _ => None,
-        })),
-        Wire::Timestamptz => Box::new(collect(values, |value| match value {
-            Value::TimestampMicros(micros) => Some(Micros(*micros)),
-            _ => None,
-        })),
-        Wire::Text => Box::new(collect(values, text)),
+        Wire::Int8 => Box::new(values.map(int8).collect::<Vec<_>>()),
+        Wire::Float8 => Box::new(values.map(float8).collect::<Vec<_>>()),
+        Wire::Bool => Box::new(values.map(boolean).collect::<Vec<_>>()),
+        Wire::Bytea => Box::new(values.map(bytea).collect::<Vec<_>>()),
+        Wire::Timestamptz => Box::new(values.map(timestamptz).collect::<Vec<_>>()),
+        Wire::Text => Box::new(values.map(text).collect::<Vec<_>>()),
     }
 }
 
-fn collect<'a, T>(values: impl Iterator<Item = &'a Value>, of: impl Fn(&'a Value) -> Option<T>) -> Vec<Option<T>> {
-    values.map(of).collect()
+/// Values of many statements, in one array for each way to travel.
+#[derive(Default)]
+pub(super) struct Pool<'a> {
+    int8: Vec<Option<i64>>,
+    float8: Vec<Option<f64>>,
+    boolean: Vec<Option<bool>>,
+    bytea: Vec<Option<&'a [u8]>>,
+    timestamptz: Vec<Option<Micros>>,
+    text: Vec<Option<Cow<'a, str>>>,
+}
+
+impl<'a> Pool<'a> {
+    /// Adds a statement's values, column after column.
+    pub(super) fn add(&mut self, statement: &Statement<'a>, wires: &[Wire]) {
+        for (index, wire) in wires.iter().enumerate() {
+            let values = statement.column(index);
+            match wire {
+                Wire::Int8 => self.int8.extend(values.map(int8)),
+                Wire::Float8 => self.float8.extend(values.map(float8)),
+                Wire::Bool => self.boolean.extend(values.map(boolean)),
+                Wire::Bytea => self.bytea.extend(values.map(bytea)),
+                Wire::Timestamptz => self.timestamptz.extend(values.map(timestamptz)),
+                Wire::Text => self.text.extend(values.map(text)),
+            }
+        }
+    }
+
+    /// Returns how many values there are, in the order of [`Wire::ALL`].
+    pub(super) fn lengths(&self) -> [usize; 6] {
+        let Self { int8, float8, boolean, bytea, timestamptz, text } = self;
+        [int8.len(), float8.len(), boolean.len(), bytea.len(), timestamptz.len(), text.len()]
+    }
+
+    /// Returns the arrays, in the order of [`Wire::ALL`].
+    pub(super) fn arrays(&self) -> [&(dyn ToSql + Sync); 6] {
+        let Self { int8, float8, boolean, bytea, timestamptz, text } = self;
+        [int8, float8, boolean, bytea, timestamptz, text]
+    }
+}
+
+fn int8(value: &Value) -> Option<i64> {
+    match value {
+        Value::Integer(number) => Some(*number),
+        _ => None,
+    }
+}
+
+fn float8(value: &Value) -> Option<f64> {
+    match value {
+        Value::Float(number) => Some(*number),
+        #[expect(clippy::cast_precision_loss, reason = "checked to be exact before")]
+        Value::Integer(number) => Some(*number as f64),
+        _ => None,
+    }
+}
+
+fn boolean(value: &Value) -> Option<bool> {
+    match value {
+        Value::Boolean(truth) => Some(*truth),
+        _ => None,
+    }
+}
+
+fn bytea(value: &Value) -> Option<&[u8]> {
+    match value {
+        Value::Bytes(bytes) => Some(bytes.as_slice()),
+        _ => None,
+    }
+}
+
+fn timestamptz(value: &Value) -> Option<Micros> {
+    match value {
+        Value::TimestampMicros(micros) => Some(Micros(*micros)),
+        _ => None,
+    }
 }
 
 /// A value in its type's input syntax.
-fn text(value: &Value) -> Option<std::borrow::Cow<'_, str>> {
+fn text(value: &Value) -> Option<Cow<'_, str>> {
     Some(match value {
         Value::Null => return None,
         Value::Text(text) => text.as_str().into(),

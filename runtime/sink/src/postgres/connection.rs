@@ -13,6 +13,7 @@ use tokio_postgres::{Client, Config, Error, NoTls, Row};
 
 use crate::named::named;
 use crate::postgres::dial::Dial;
+use crate::postgres::function::Functions;
 use crate::postgres::tls;
 use crate::postgres::url::{self, InvalidUrl};
 use crate::postgres::verdict::{chain, of_error};
@@ -35,6 +36,8 @@ pub struct Postgres {
     pool: Pool,
     dial: Dial,
     config: Arc<Config>,
+    /// For the search for refused rows.
+    functions: Arc<Functions>,
     /// Certificates that could not be read: said at each use, since the file may come.
     broken: Option<String>,
 }
@@ -100,7 +103,16 @@ impl Postgres {
             .recycle_timeout(Some(connect))
             .build()
             .map_err(|error| url::invalid(sink, format!("can not be pooled: {error}")))?;
-        Ok(Self { name: sink.name.clone(), timeouts: sink.timeouts, pool_size, pool, dial, config, broken })
+        Ok(Self {
+            name: sink.name.clone(),
+            timeouts: sink.timeouts,
+            pool_size,
+            pool,
+            dial,
+            config,
+            functions: Arc::default(),
+            broken,
+        })
     }
 
     /// Returns the sink's name in the manifest.
@@ -111,6 +123,11 @@ impl Postgres {
     /// Whether a pooler stands before the server, as far as any connection has shown.
     pub(super) fn is_pooled(&self) -> bool {
         self.dial.is_pooled()
+    }
+
+    /// Returns the functions that search for refused rows.
+    pub(super) fn functions(&self) -> &Functions {
+        &self.functions
     }
 
     /// Opens a connection beside the pool.

@@ -5,7 +5,7 @@ use forebay_core::verdict::{Cause, Reason, Verdict};
 use crate::postgres::connection::Postgres;
 
 /// The version of [`DDL`] in `forebay.meta`.
-pub(super) const VERSION: &str = "1";
+const VERSION: u32 = 2;
 
 /// Makes everything that is not there yet, and changes nothing that is.
 pub const DDL: &str = "\
@@ -16,7 +16,8 @@ create table if not exists forebay.meta (
     key text primary key,
     value text not null
 );
-insert into forebay.meta (key, value) values ('schema-version', '1') on conflict (key) do nothing;
+insert into forebay.meta (key, value) values ('schema-version', '2')
+    on conflict (key) do update set value = excluded.value where forebay.meta.value in ('1');
 insert into forebay.meta (key, value) values ('ledger-id', gen_random_uuid()::text) on conflict (key) do nothing;
 
 -- The position of each partition, moved in the transaction that writes its rows.
@@ -73,6 +74,40 @@ create table if not exists forebay.binding (
     primary key (source, consumer_group, binding)
 );
 
+-- The same for single partitions.
+create table if not exists forebay.paused_partition (
+    source text not null,
+    consumer_group text not null,
+    binding text not null,
+    partition int not null,
+    paused_by text not null,
+    why text not null,
+    paused_at timestamptz not null default now(),
+    primary key (source, consumer_group, binding, partition)
+);
+
+-- When a person last said that what fails alike is the records' fault.
+create table if not exists forebay.accepted (
+    source text not null,
+    consumer_group text not null,
+    binding text not null,
+    accepted_by text not null,
+    accepted_at timestamptz not null default now(),
+    primary key (source, consumer_group, binding)
+);
+
+-- Which process has a partition (null once it has let go), and after one that died, the record that it had begun.
+create table if not exists forebay.doubt (
+    source text not null,
+    consumer_group text not null,
+    topic text not null,
+    partition int not null,
+    running text,
+    record bigint,
+    begun int not null default 0,
+    primary key (source, consumer_group, topic, partition)
+) with (fillfactor = 50);
+
 -- Dead letters that were sent through the handler again.
 create table if not exists forebay.redriven (
     id text primary key,
@@ -90,7 +125,10 @@ select t.name || ': ' || r.name from (values
     ('forebay.meta', 'select'),
     ('forebay.ledger', 'select'), ('forebay.ledger', 'insert'), ('forebay.ledger', 'update'),
     ('forebay.topic', 'select'), ('forebay.topic', 'insert'),
-    ('forebay.outbox', 'select'), ('forebay.outbox', 'insert'), ('forebay.outbox', 'delete')) r(tab, name)
+    ('forebay.outbox', 'select'), ('forebay.outbox', 'insert'), ('forebay.outbox', 'delete'),
+    ('forebay.binding', 'select'), ('forebay.binding', 'insert'), ('forebay.binding', 'update'),
+    ('forebay.paused_partition', 'select'), ('forebay.accepted', 'select'),
+    ('forebay.doubt', 'select'), ('forebay.doubt', 'insert'), ('forebay.doubt', 'update')) r(tab, name)
 join (select 'forebay.' || c.relname as name, c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace
       where n.nspname = 'forebay') t on t.name = r.tab
 where not has_table_privilege(t.oid, r.name)";
@@ -142,9 +180,10 @@ impl Postgres {
     /// # Errors
     /// Where the server is away, the ledger can not be made, or is of a newer version.
     pub async fn ledger_id(&self) -> Result<String, Verdict> {
-        if let Some(id) = self.find_ledger().await? {
+        if let Some((id, VERSION)) = self.versioned().await? {
             return Ok(id);
         }
+        // There is none, or an older build made it.
         self.init().await?;
         let missing = || Cause::new(Reason::Schema, "forebay.meta has no row `ledger-id`; run `forebay init`");
         self.find_ledger().await?.ok_or_else(|| Verdict::Misconfigured(missing()))
@@ -155,14 +194,20 @@ impl Postgres {
     /// # Errors
     /// Where the server is away, or the ledger is of a newer version.
     pub async fn find_ledger(&self) -> Result<Option<String>, Verdict> {
+        Ok(self.versioned().await?.map(|(id, _)| id))
+    }
+
+    async fn versioned(&self) -> Result<Option<(String, u32)>, Verdict> {
         let exists = self.query("select to_regclass('forebay.meta') is not null", &[]).await?;
         if !exists.iter().any(|row| row.get(0)) {
             return Ok(None);
         }
         let rows = self.query("select key, value from forebay.meta", &[]).await?;
         let find = |key: &str| rows.iter().find(|row| row.get::<_, &str>(0) == key).map(|row| row.get::<_, String>(1));
-        match find("schema-version") {
-            Some(version) if version != VERSION => {
+        let version = find("schema-version").unwrap_or_default();
+        match version.parse::<u32>() {
+            Ok(version) if version <= VERSION => Ok(find("ledger-id").map(|id| (id, version))),
+            _ => {
                 let message = format!(
                     "the ledger in sink `{}` has schema version {version}, and this build knows {VERSION}; run the build that \
                      made it",
@@ -170,7 +215,6 @@ impl Postgres {
                 );
                 Err(Verdict::Misconfigured(Cause::new(Reason::Schema, message)))
             }
-            _ => Ok(find("ledger-id")),
         }
     }
 }

@@ -10,8 +10,62 @@ use forebay_core::plan::target::{ColumnFacts, ColumnKind, TableTarget};
 
 use crate::postgres::bind::Wire;
 
-/// Returns the statement's text for columns that travel as `wires`.
-pub(super) fn text(statement: &Statement<'_>, table: &TableTarget, wires: &[Wire]) -> String {
+/// Where a statement's values come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Source {
+    /// Parameters of its own: an array for each column.
+    Parameters,
+    /// The step under way of a function, which has one row.
+    Row,
+    /// The step under way of a function, which has several rows.
+    Rows,
+}
+
+impl Source {
+    /// The rows, as `v` with the columns `c0`, `c1` and so on.
+    fn rows(self, wires: &[Wire]) -> String {
+        let names: Vec<String> = (0..wires.len()).map(|index| format!("c{index}")).collect();
+        let values: Vec<String> = (0..wires.len()).map(|index| self.value(wires, index)).collect();
+        let (names, values) = (names.join(", "), values.join(", "));
+        match self {
+            Self::Parameters => format!("unnest({values}) as v({names})"),
+            Self::Row => format!("(select {values}) as v({names})"),
+            Self::Rows => format!("(select {values} from generate_series(0, forebay.n - 1) as g(i)) as v({names})"),
+        }
+    }
+
+    /// The array of the column at `index`, or its element in the row under way: columns of one type stand in one array,
+    /// one after the other. The qualified names can not be taken for columns.
+    fn value(self, wires: &[Wire], index: usize) -> String {
+        let Some(wire) = wires.get(index) else { return String::new() };
+        let name = wire.type_name();
+        let before = wires.iter().take(index).filter(|other| *other == wire).count();
+        match self {
+            Self::Parameters => format!("${}::{name}[]", index + 1),
+            Self::Row => format!("forebay.{name}s[forebay.{name}s_at + {before}]"),
+            Self::Rows => format!("forebay.{name}s[forebay.{name}s_at + {before} * forebay.n + g.i]"),
+        }
+    }
+
+    /// How many rows there are.
+    fn count(self, wires: &[Wire]) -> String {
+        match self {
+            Self::Parameters => format!("${}::int8", wires.len() + 1),
+            Self::Row | Self::Rows => "forebay.n".to_owned(),
+        }
+    }
+
+    /// Where a query's row goes: a function must put it somewhere.
+    fn into(self) -> &'static str {
+        match self {
+            Self::Parameters => "",
+            Self::Row | Self::Rows => " into forebay.counted",
+        }
+    }
+}
+
+/// Returns the text of a statement whose columns travel as `wires`.
+pub(super) fn text(statement: &Statement<'_>, table: &TableTarget, wires: &[Wire], source: Source) -> String {
     let columns: Vec<Column<'_>> = statement
         .columns
         .iter()
@@ -22,15 +76,12 @@ pub(super) fn text(statement: &Statement<'_>, table: &TableTarget, wires: &[Wire
             Some(Column { facts: table.facts(*column)?, wire: *wire, name: format!("v.c{index}"), is_key })
         })
         .collect();
-    let arrays: Vec<String> =
-        wires.iter().enumerate().map(|(index, wire)| format!("${}::{}[]", index + 1, wire.type_name())).collect();
-    let names: Vec<String> = (0..wires.len()).map(|index| format!("c{index}")).collect();
-    let rows = format!("unnest({}) as v({})", arrays.join(", "), names.join(", "));
+    let rows = source.rows(wires);
     match statement.op {
         Op::Insert => insert(table, &columns, &rows),
         Op::Upsert => insert(table, &columns, &rows) + &on_conflict(table, &columns),
         Op::Add => add(table, &columns, &rows),
-        Op::Update => update(table, &columns, &rows, wires.len() + 1),
+        Op::Update => update(table, &columns, &rows, (&source.count(wires), source.into())),
         Op::Delete => format!("delete from {} as t using {rows} where {}", table.facts.sql_name, matches(&columns)),
     }
 }
@@ -117,7 +168,7 @@ fn add(table: &TableTarget, columns: &[Column<'_>], rows: &str) -> String {
 }
 
 /// The server itself counts what was changed: an update of a row that is not there must undo the whole transaction.
-fn update(table: &TableTarget, columns: &[Column<'_>], rows: &str, count: usize) -> String {
+fn update(table: &TableTarget, columns: &[Column<'_>], rows: &str, (count, into): (&str, &str)) -> String {
     let mut set = String::new();
     for column in columns.iter().filter(|column| !column.is_key) {
         let comma = if set.is_empty() { "" } else { ", " };
@@ -128,7 +179,7 @@ fn update(table: &TableTarget, columns: &[Column<'_>], rows: &str, count: usize)
         Missing::Ignore => change,
         Missing::Reject => format!(
             "with changed as ({change} returning 1) \
-             select (case when count(*) = ${count}::int8 then '1' else '{MISSING_ROW}' end)::int4 from changed"
+             select (case when count(*) = {count} then '1' else '{MISSING_ROW}' end)::int4{into} from changed"
         ),
     }
 }

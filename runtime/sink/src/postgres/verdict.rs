@@ -1,49 +1,84 @@
 //! Whose fault a server's answer is: the one function of this adapter, and its table.
 
 use forebay_core::fault::{Class, Fault};
+use forebay_core::plan::check::Op;
 use forebay_core::plan::target::TableFacts;
 use forebay_core::verdict::{Cause, Reason, Verdict};
 use tokio_postgres::Error;
 use tokio_postgres::error::DbError;
 
+use crate::postgres::sql;
+
+/// What the server says of a failure: on the wire, or as one of this adapter's functions noted it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Answer<'a> {
+    pub(super) code: &'a str,
+    pub(super) message: &'a str,
+    pub(super) schema: Option<&'a str>,
+    pub(super) table: Option<&'a str>,
+    pub(super) column: Option<&'a str>,
+    pub(super) constraint: Option<&'a str>,
+    pub(super) datatype: Option<&'a str>,
+    /// The server's own routine that raised it: only the wire tells.
+    pub(super) routine: Option<&'a str>,
+}
+
+impl<'a> From<&'a DbError> for Answer<'a> {
+    fn from(error: &'a DbError) -> Self {
+        Self {
+            code: error.code().code(),
+            message: error.message(),
+            schema: error.schema(),
+            table: error.table(),
+            column: error.column(),
+            constraint: error.constraint(),
+            datatype: error.datatype(),
+            routine: error.routine(),
+        }
+    }
+}
+
 /// Says whose fault an error is. Without an answer of the server the outcome is unknown.
 pub(super) fn of_error(error: &Error) -> Verdict {
     match error.as_db_error() {
-        Some(error) => of_answer(error),
+        Some(error) => of_answer(&error.into(), None),
         None => Verdict::Unknown(chain(error)),
     }
 }
 
-/// Says whose fault the failure of a prepared statement over rows is. Its text was fine when it was prepared, so what
+/// Says whose fault the failure of a statement over a table's rows is. Its text was fine when it was prepared, so what
 /// looks like bad syntax or a missing value may be the row's own.
-pub(super) fn of_row(error: &Error, table: &TableFacts) -> Verdict {
-    let Some(answer) = error.as_db_error() else { return of_error(error) };
-    let is_data = match answer.code().code() {
+pub(super) fn of_statement(answer: &Answer<'_>, op: Op, table: &TableFacts) -> Verdict {
+    if op == Op::Update && answer.message.contains(sql::MISSING_ROW) {
+        let (code, message) = ("missing-row".to_owned(), "`update` of a row that is not there".to_owned());
+        return Verdict::Record(Fault { class: Class::Data, code, message, site: table.sql_name.clone() });
+    }
+    let is_data = match answer.code {
         // The input syntax of types such as tsvector.
         "42601" => true,
         // The column could be null when the table was looked at, so it is the schema that changed; a trigger's own
         // insert into another table, or a value that a trigger took away, is the row's.
-        "23502" => !table.columns.iter().any(|column| answer.column() == Some(&column.name) && column.is_nullable),
+        "23502" => !table.columns.iter().any(|column| answer.column == Some(&column.name) && column.is_nullable),
         _ => false,
     };
-    if is_data { Verdict::Record(fault(answer)) } else { of_answer(answer) }
+    if is_data { Verdict::Record(fault(answer, Some(table))) } else { of_answer(answer, Some(table)) }
 }
 
-fn fault(error: &DbError) -> Fault {
-    let (code, message) = (error.code().code(), error.message());
+fn fault(answer: &Answer<'_>, table: Option<&TableFacts>) -> Fault {
+    let (code, message) = (answer.code, answer.message);
     Fault {
         class: Class::Data,
         code: code.to_owned(),
         message: format!("{message} (SQLSTATE {code})"),
-        site: site(error),
+        site: site(answer, table),
     }
 }
 
-fn of_answer(error: &DbError) -> Verdict {
-    let code = error.code().code();
-    let message = error.message();
-    match judge(code, error.routine().unwrap_or_default()) {
-        Judged::Data => Verdict::Record(fault(error)),
+/// Says whose fault an answer is that belongs to a statement over `table`, or to none over rows.
+pub(super) fn of_answer(answer: &Answer<'_>, table: Option<&TableFacts>) -> Verdict {
+    let Answer { code, message, .. } = answer;
+    match judge(code, answer.routine.unwrap_or_default()) {
+        Judged::Data => Verdict::Record(fault(answer, table)),
         Judged::Infrastructure => {
             Verdict::Unavailable(Cause::new(Reason::Database, format!("{message} (SQLSTATE {code})")))
         }
@@ -59,6 +94,13 @@ enum Judged {
     Infrastructure,
     Configuration(Reason, &'static str),
 }
+
+/// Classes of SQLSTATE that are never the row's, but for 42601: a function that goes record by record lets them through.
+pub(super) const NOT_THE_ROWS: [&str; 14] =
+    ["08", "0A", "25", "26", "28", "3D", "3F", "40", "42", "53", "55", "57", "58", "XX"];
+
+/// Classes of SQLSTATE that pass by themselves.
+pub(super) const INFRASTRUCTURE: [&str; 8] = ["08", "25", "40", "53", "55", "57", "58", "XX"];
 
 /// The table: SQLSTATE, and for one of them the server's routine that raised it.
 fn judge(code: &str, routine: &str) -> Judged {
@@ -93,11 +135,16 @@ fn judge(code: &str, routine: &str) -> Judged {
     }
 }
 
-/// The object that refused the row: faults of one code and object are alike.
-fn site(error: &DbError) -> String {
-    let parts = [error.schema(), error.table(), error.constraint().or(error.column()).or(error.datatype())];
+/// The object that refused the row: faults of one code and object are alike. Where the server names none it is the table
+/// that the row was for.
+fn site(answer: &Answer<'_>, table: Option<&TableFacts>) -> String {
+    let parts = [answer.schema, answer.table, answer.constraint.or(answer.column).or(answer.datatype)];
     let named: Vec<&str> = parts.into_iter().flatten().collect();
-    if named.is_empty() { error.routine().unwrap_or_default().to_owned() } else { named.join(".") }
+    match table {
+        _ if !named.is_empty() => named.join("."),
+        Some(table) => table.sql_name.clone(),
+        None => answer.routine.unwrap_or_default().to_owned(),
+    }
 }
 
 /// An error with its causes: the client's own text is often just "db error" or "error connecting to server".
@@ -135,6 +182,21 @@ mod tests {
             "25006", "XX000", "25P02",
         ] {
             assert_eq!(judge(code, ""), Judged::Infrastructure, "{code}");
+        }
+    }
+
+    #[test]
+    fn what_a_function_catches_is_the_rows() {
+        for class in NOT_THE_ROWS {
+            let codes = ["000", "P01", "P04"].map(|rest| format!("{class}{rest}"));
+            assert!(codes.iter().any(|code| judge(code, "") != Judged::Data), "{class} is let through for nothing");
+        }
+        for code in [
+            "08006", "0A000", "25006", "26000", "28000", "3D000", "3F000", "40001", "40P01", "42P01", "42501", "42P05",
+            "53100", "55P03", "57014", "57P04", "58030", "XX001", "F0000",
+        ] {
+            let is_caught = !NOT_THE_ROWS.contains(&&code[..2]);
+            assert!(!is_caught || code == "F0000", "{code} would be caught");
         }
     }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use deadpool_postgres::Object;
-use forebay_core::fault::{Class, Fault};
+use forebay_core::fault::Fault;
 use forebay_core::lane::{Fate, Judgement, Write, fate};
 use forebay_core::manifest::settings::Missing;
 use forebay_core::outbox;
@@ -28,8 +28,8 @@ use crate::named::named;
 use crate::postgres::bind::{self, Array, Wire};
 use crate::postgres::connection::{Param, Postgres};
 use crate::postgres::flush::{self, Request};
-use crate::postgres::sql;
-use crate::postgres::verdict::{of_error, of_row};
+use crate::postgres::sql::{self, Source};
+use crate::postgres::verdict::{of_error, of_statement};
 use crate::postgres::watch::Signs;
 
 /// SQLSTATE of a division by zero: how this adapter's own statements say no.
@@ -96,13 +96,15 @@ impl Bound<'_> {
     /// A trigger or a rule may take a row away without a word; the handler's row is then nowhere.
     fn look(&self, written: u64) {
         if self.op == Op::Insert && i64::try_from(written).is_ok_and(|written| written < self.count) {
-            let (table, given) = (&self.facts.sql_name, self.count);
-            warn!(
-                table,
-                given, written, "fewer rows were inserted than given: a trigger or a rule of the table took them away"
-            );
+            warn_of_missing(&self.facts, self.count.saturating_sub_unsigned(written));
         }
     }
+}
+
+/// Says that rows that were given are nowhere.
+pub(super) fn warn_of_missing(facts: &TableFacts, missing: i64) {
+    let table = &facts.sql_name;
+    warn!(table, missing, "fewer rows were inserted than given: a trigger or a rule of the table took them away");
 }
 
 /// A statement's text, as the connection takes it.
@@ -121,18 +123,30 @@ struct Ending {
 impl<'a> Transaction<'a> {
     async fn run(&self) -> Result<Committed, Verdict> {
         let judgement = unrefused(self.context, self.write);
-        let bound = self.bind(self.write.from..judgement.done).await?;
+        let done = judgement.done;
+        let bound = self.bind(self.write.from..done).await?;
         let ending = Ending { judgement, refused: BTreeMap::new(), is_begun: false };
         match self.end(ending, bound).await {
-            Err(Verdict::Record(_)) => {
-                let again = format!("rollback; {}", self.sink.begin());
-                self.signs.begin(self.client, &again).await.map_err(|error| of_error(&error))?;
-                failpoint::pass("in-isolation");
-                let (judgement, refused) = self.isolate().await?;
-                self.end(Ending { judgement, refused, is_begun: true }, Vec::new()).await
-            }
+            Err(Verdict::Record(_)) => self.run_isolated(done).await,
             other => other,
         }
+    }
+
+    /// Takes the refused rows out. Functions are made outside of the transaction where that is possible: they stay when it fails.
+    async fn run_isolated(&self, end: usize) -> Result<Committed, Verdict> {
+        self.client.batch_execute("rollback").await.map_err(|error| of_error(&error))?;
+        self.signs.answered();
+        let mut rows = self.row_by_row(self.write.from..end);
+        if let Some(rows) = rows.as_mut().filter(|_| !self.sink.is_pooled()) {
+            self.make_function(rows).await?;
+        }
+        self.signs.begin(self.client, &self.sink.begin()).await.map_err(|error| of_error(&error))?;
+        failpoint::pass("in-isolation");
+        if let Some(rows) = rows.as_mut().filter(|_| self.sink.is_pooled()) {
+            self.make_function(rows).await?;
+        }
+        let (judgement, refused) = self.isolate(rows.as_ref().filter(|rows| rows.is_made())).await?;
+        self.end(Ending { judgement, refused, is_begun: true }, Vec::new()).await
     }
 
     /// The end of the transaction in one flush: BEGIN where it has not begun, rows, outbox, position, COMMIT.
@@ -192,7 +206,7 @@ impl<'a> Transaction<'a> {
                 return Err(still_pending());
             }
             Err((at, error)) if (first_row..after_rows).contains(&at) => {
-                return Err(of_statement(&error, bound.get(at - first_row)));
+                return Err(of_bound(&error, bound.get(at - first_row)));
             }
             Err((_, error)) => return Err(of_error(&error)),
         }
@@ -211,7 +225,7 @@ impl<'a> Transaction<'a> {
         self.bind_all(self.effects(range).flat_map(single).collect()).await
     }
 
-    fn effects(&self, range: Range<usize>) -> impl Iterator<Item = &'a Effect> + use<'a> {
+    pub(super) fn effects(&self, range: Range<usize>) -> impl Iterator<Item = &'a Effect> + use<'a> {
         let handled: &'a [Handled] = self.write.handled.get(range).unwrap_or_default();
         handled.iter().flat_map(|handled| match fate(handled, None) {
             Fate::Applied(effects) => effects,
@@ -223,8 +237,9 @@ impl<'a> Transaction<'a> {
         let mut bound = Vec::with_capacity(statements.len());
         for statement in statements {
             let Some(table) = self.context.targets.table(statement.target) else { continue };
-            let (wires, arrays) = bind::arrays(&statement, table);
-            let text = self.prepare(&sql::text(&statement, table, &wires)).await?;
+            let wires = bind::wires(&statement, table);
+            let arrays = bind::arrays(&statement, &wires);
+            let text = self.prepare(&sql::text(&statement, table, &wires, Source::Parameters)).await?;
             let has_count = statement.op == Op::Update && table.settings.missing == Missing::Reject;
             let count = i64::try_from(statement.len()).unwrap_or(i64::MAX);
             let facts = table.facts.clone();
@@ -287,14 +302,11 @@ impl<'a> Transaction<'a> {
 }
 
 /// Whose fault the failure of a statement over rows is.
-pub(super) fn of_statement(error: &Error, statement: Option<&Bound<'_>>) -> Verdict {
-    let Some(statement) = statement else { return of_error(error) };
-    let is_missing = error.as_db_error().is_some_and(|error| error.message().contains(sql::MISSING_ROW));
-    if statement.op == Op::Update && is_missing {
-        let (code, message) = ("missing-row".to_owned(), "`update` of a row that is not there".to_owned());
-        return Verdict::Record(Fault { class: Class::Data, code, message, site: statement.facts.sql_name.clone() });
+pub(super) fn of_bound(error: &Error, statement: Option<&Bound<'_>>) -> Verdict {
+    match (error.as_db_error(), statement) {
+        (Some(answer), Some(statement)) => of_statement(&answer.into(), statement.op, &statement.facts),
+        _ => of_error(error),
     }
-    of_row(error, &statement.facts)
 }
 
 fn is_no(error: &Error) -> bool {

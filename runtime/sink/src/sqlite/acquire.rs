@@ -11,6 +11,7 @@ use crate::ledger::{AcquireRequest, LaneKey};
 use crate::named::named;
 use crate::position;
 use crate::sqlite::connection::Sqlite;
+use crate::sqlite::doubt;
 use crate::sqlite::file::Absent;
 use crate::sqlite::verdict::{of_commit, of_error};
 
@@ -73,6 +74,11 @@ fn acquire(connection: &Connection, request: &AcquireRequest) -> Result<Acquired
             (position, connection.query_row(MAKE, values, |row| row.get(0)).map_err(failed)?)
         }
     };
+    let left = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let left = connection.query_row(doubt::LEFT, params![source, group, topic, partition], left).optional();
+    let (running, record, begun): (Option<String>, _, _) = left.map_err(failed)?.unwrap_or_default();
+    connection.execute(doubt::TAKE, params![source, group, topic, partition, owner]).map_err(failed)?;
+    let after_death = position::after_death(owner, running, record, begun);
     let mut pending = connection.prepare_cached(OUTBOX).map_err(failed)?;
     let pending = pending.query_map(params![source, group, topic, partition], |row| {
         Ok(((row.get(0)?, row.get(1)?), row.get::<_, Vec<u8>>(2)?))
@@ -83,7 +89,14 @@ fn acquire(connection: &Connection, request: &AcquireRequest) -> Result<Acquired
     let resend = pending.iter().map(|(range, payload)| position::resend("forebay_outbox", *range, payload));
     let is_decided = row.as_ref().is_some_and(LedgerRow::is_decided);
     let leader_epoch = row.and_then(|row| row.leader_epoch);
-    Ok(Acquired { epoch, position, leader_epoch, is_decided, resend: resend.collect::<Result<Vec<_>, _>>()? })
+    Ok(Acquired {
+        epoch,
+        position,
+        leader_epoch,
+        is_decided,
+        after_death,
+        resend: resend.collect::<Result<Vec<_>, _>>()?,
+    })
 }
 
 fn ledger_row(row: &rusqlite::Row<'_>) -> Result<LedgerRow, Error> {

@@ -5,13 +5,16 @@ mod bind;
 mod catalogue;
 mod connection;
 mod decimal;
+mod doubt;
 mod file;
 mod isolate;
+mod letters;
 mod moves;
 mod schema;
 mod show;
 mod sql;
 mod verdict;
+mod wanted;
 mod watch;
 mod write;
 

@@ -9,7 +9,7 @@ use crate::sqlite::file::Absent;
 use crate::sqlite::verdict::of_error;
 
 /// The version of [`DDL`] in `forebay_meta`.
-const VERSION: &str = "1";
+const VERSION: u32 = 2;
 
 /// Makes everything that is not there yet, and changes nothing that is.
 pub const DDL: &str = "\
@@ -18,7 +18,8 @@ create table if not exists forebay_meta (
     key text primary key,
     value text not null
 ) strict;
-insert into forebay_meta (key, value) values ('schema-version', '1') on conflict (key) do nothing;
+insert into forebay_meta (key, value) values ('schema-version', '2')
+    on conflict (key) do update set value = excluded.value where value in ('1');
 insert into forebay_meta (key, value) values ('ledger-id', lower(hex(randomblob(16)))) on conflict (key) do nothing;
 
 -- The position of each partition, moved in the transaction that writes its rows.
@@ -75,6 +76,40 @@ create table if not exists forebay_binding (
     primary key (source, consumer_group, binding)
 ) strict;
 
+-- The same for single partitions.
+create table if not exists forebay_paused_partition (
+    source text not null,
+    consumer_group text not null,
+    binding text not null,
+    partition integer not null,
+    paused_by text not null,
+    why text not null,
+    paused_at text not null default (strftime('%Y-%m-%d %H:%M:%f', 'now') || '000+00:00'),
+    primary key (source, consumer_group, binding, partition)
+) strict;
+
+-- When a person last said that what fails alike is the records' fault, in seconds since 1970.
+create table if not exists forebay_accepted (
+    source text not null,
+    consumer_group text not null,
+    binding text not null,
+    accepted_by text not null,
+    accepted_at integer not null default (unixepoch()),
+    primary key (source, consumer_group, binding)
+) strict;
+
+-- Which process has a partition (null once it has let go), and after one that died, the record that it had begun.
+create table if not exists forebay_doubt (
+    source text not null,
+    consumer_group text not null,
+    topic text not null,
+    partition integer not null,
+    running text,
+    record integer,
+    begun integer not null default 0,
+    primary key (source, consumer_group, topic, partition)
+) strict;
+
 -- Dead letters that were sent through the handler again.
 create table if not exists forebay_redriven (
     id text primary key,
@@ -125,9 +160,10 @@ impl Sqlite {
     /// Where the file is away, the ledger can not be made, or is of a newer version.
     pub async fn ledger_id(&self) -> Result<String, Verdict> {
         let found = self.run(Absent::Refuse, |connection| {
-            if let Some(id) = find_ledger(connection)? {
+            if let Some((id, VERSION)) = versioned(connection)? {
                 return Ok(id);
             }
+            // There is none, or an older build made it.
             make(connection)?;
             let missing = || Cause::new(Reason::Schema, "forebay_meta has no row `ledger-id`; run `forebay init`");
             find_ledger(connection)?.ok_or_else(|| Verdict::Misconfigured(missing()))
@@ -143,6 +179,10 @@ fn make(connection: &Connection) -> Result<(), Verdict> {
 
 /// Returns the id of the ledger, `None` if there is none yet.
 fn find_ledger(connection: &Connection) -> Result<Option<String>, Verdict> {
+    Ok(versioned(connection)?.map(|(id, _)| id))
+}
+
+fn versioned(connection: &Connection) -> Result<Option<(String, u32)>, Verdict> {
     let exists = "select exists (select 1 from sqlite_schema where name = 'forebay_meta')";
     if !connection.query_row(exists, [], |row| row.get(0)).map_err(|error| of_error(&error))? {
         return Ok(None);
@@ -151,13 +191,14 @@ fn find_ledger(connection: &Connection) -> Result<Option<String>, Verdict> {
         let sql = "select max(value) from forebay_meta where key = ?1";
         connection.query_row(sql, [key], |row| row.get::<_, Option<String>>(0)).map_err(|error| of_error(&error))
     };
-    match find("schema-version")? {
-        Some(version) if version != VERSION => {
+    let version = find("schema-version")?.unwrap_or_default();
+    match version.parse::<u32>() {
+        Ok(version) if version <= VERSION => Ok(find("ledger-id")?.map(|id| (id, version))),
+        _ => {
             let message = format!(
                 "the ledger has schema version {version}, and this build knows {VERSION}; run the build that made it"
             );
             Err(Verdict::Misconfigured(Cause::new(Reason::Schema, message)))
         }
-        _ => find("ledger-id"),
     }
 }

@@ -8,14 +8,16 @@ use crate::lane::event::{Acquired, Action, Authority, Stop, Written};
 use crate::lane::machine::{InFlight, Lane, Phase, Trouble};
 use crate::outbox::Outgoing;
 use crate::outcome::Outcomes;
-use crate::policy::alike::{ALIKE, Run};
+use crate::policy::alike::ALIKE;
 use crate::policy::decide::{Attempt, Disposition, PROBE, decide};
+use crate::policy::flood::{Count, PauseAbove};
 use crate::record::Record;
 use crate::verdict::{Cause, Reason, Verdict};
 
 impl Lane {
     pub(super) fn acquired(&mut self, acquired: Acquired, now: Duration, actions: &mut Vec<Action>) {
-        let Acquired { epoch, position, leader_epoch, is_decided, resend } = acquired;
+        let Acquired { epoch, position, leader_epoch, is_decided, after_death, resend } = acquired;
+        self.care = after_death.or(self.care);
         self.epoch = epoch;
         let before = self.position.replace(position);
         if let Some(cause) = self.stands.take().filter(|_| !is_decided && before == Some(position)) {
@@ -33,7 +35,7 @@ impl Lane {
             self.start_at(position, actions);
         }
         if before != Some(position) {
-            self.run = Run::default();
+            self.run = self.run.anew();
         }
         if self.settings.authority == Authority::Ledger {
             self.outstanding.keep(|next| resend.iter().any(|row| row.next == next));
@@ -136,16 +138,17 @@ impl Lane {
             actions.push(Action::Send { id, messages: outgoing });
         }
         if in_flight.batch.is_some() && in_flight.batch == self.batches.front().map(|batch| batch.id) {
-            self.batch_written(done, stop, now);
+            self.batch_written(done, stop, now, actions);
         }
     }
 
-    pub(super) fn batch_written(&mut self, done: usize, stop: Option<Stop>, now: Duration) {
+    pub(super) fn batch_written(&mut self, done: usize, stop: Option<Stop>, now: Duration, actions: &mut Vec<Action>) {
         let Some(batch) = self.batches.front_mut() else { return };
         batch.back();
         let is_done = batch.advance(done);
         self.leader_epoch = batch.leader_epoch().or(self.leader_epoch);
         if is_done {
+            self.care = None;
             self.batches.pop_front();
             return;
         }
@@ -158,10 +161,17 @@ impl Lane {
                     self.block(now + wait, cause, false, false, now);
                 }
             }
+            Some(Stop::Alike(tripped)) if self.is_accepting => self.run.accept(tripped.fault),
+            Some(Stop::Flood(count, above)) => {
+                let cause = flood_cause(count, above);
+                self.paused = Some((cause.clone(), now));
+                actions.push(Action::Pause(cause));
+            }
             Some(Stop::Alike(tripped)) => {
                 batch.compute_anew();
                 // By way of the ledger, where the tables are looked at again: they may have been mended.
-                self.block(now + PROBE, alike_cause(&tripped.fault), true, true, now);
+                self.block(now + PROBE, alike_cause(&tripped.fault, &self.settings.binding), true, true, now);
+                self.trouble.iter_mut().for_each(|trouble| trouble.is_alike = true);
             }
         }
     }
@@ -223,6 +233,40 @@ impl Lane {
         self.block(now, cause, false, true, now);
     }
 
+    /// What is wanted of the binding: to stand still, to go on, to take what fails alike for the records' fault.
+    pub(super) fn wanted(
+        &mut self,
+        pause: Option<Cause>,
+        is_accepting: bool,
+        now: Duration,
+        actions: &mut Vec<Action>,
+    ) {
+        let accepts = is_accepting && !std::mem::replace(&mut self.is_accepting, is_accepting);
+        if accepts && self.trouble.as_ref().is_some_and(|trouble| trouble.is_alike) {
+            // The next transaction finds the same, and takes it.
+            self.phase = Phase::Blocked { until: now, acquire: true };
+        }
+        let before = self.paused.take();
+        let since = before.as_ref().map_or(now, |(_, since)| *since);
+        self.paused = pause.map(|cause| (cause, since));
+        if before.is_some()
+            && self.paused.is_none()
+            && !self.is_draining
+            && let Some(position) = self.position
+        {
+            self.start_at(position, actions);
+        }
+    }
+
+    /// While it is paused, what is not being written is dropped: it is read again when it goes on.
+    pub(super) fn rest(&mut self) {
+        if self.paused.is_some() && self.writing.is_none() {
+            self.queue.clear();
+            self.batches.clear();
+            (self.generation, self.end) = (None, None);
+        }
+    }
+
     pub(super) fn drain(&mut self) {
         self.is_draining = true;
         self.queue.clear();
@@ -242,21 +286,31 @@ impl Lane {
         }
         let is_same = self.trouble.as_ref().is_some_and(|trouble| trouble.cause.reason == cause.reason);
         let since = self.trouble.as_ref().filter(|_| is_same).map_or(now, |trouble| trouble.since);
-        self.trouble = Some(Trouble { cause, since, is_halt });
+        self.trouble = Some(Trouble { cause, since, is_halt, is_alike: false });
     }
 }
 
-fn alike_cause(fault: &Fault) -> Cause {
+fn alike_cause(fault: &Fault, binding: &str) -> Cause {
     let reason = match fault.class {
         Class::Data => Reason::Schema,
-        Class::Rejected | Class::Trap | Class::Cpu | Class::Memory | Class::Contract => Reason::Plugin,
+        Class::Rejected | Class::Trap | Class::Cpu | Class::Memory | Class::Contract | Class::Crash => Reason::Plugin,
     };
     let (class, code) = (fault.class, &fault.code);
     let message = format!(
-        "all of at least {} records in a row fail alike ({class}, {code}), so none of them is dead-lettered: {}",
+        "all of at least {} records in a row fail alike ({class}, {code}), so none of them is dead-lettered; mend what they \
+         fail at, or, if it is theirs, `forebay resume {binding} --accept` makes dead letters of them: {}",
         ALIKE, fault.message
     );
     Cause::new(reason, message)
+}
+
+fn flood_cause(count: Count, above: PauseAbove) -> Cause {
+    let (Count { records, dead }, PauseAbove { percent, window }) = (count, above);
+    let message = format!(
+        "{dead} of {records} records became dead letters within {} s, above {percent} %; look at them with `forebay dlq list`",
+        window.as_secs_f64()
+    );
+    Cause::new(Reason::Paused, message)
 }
 
 fn ledger_cause(verdict: &Verdict) -> Cause {

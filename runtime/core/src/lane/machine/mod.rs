@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::budget::Permit;
 
 use crate::lane::batch::{Batch, Stage};
-use crate::lane::event::{Action, Authority, Event, Settings, Settled, Write};
+use crate::lane::event::{Action, AfterDeath, Authority, Event, Settings, Settled, Write};
 use crate::lane::outstanding::Outstanding;
 use crate::lane::queue::Queue;
 use crate::outcome::Outcomes;
@@ -65,6 +65,12 @@ pub struct Lane {
     is_checked: bool,
     /// What comes next can not be read; what came before is finished first.
     ending: Option<(Cause, bool)>,
+    /// Why it stands still although nothing is wrong with it, and since when.
+    paused: Option<(Cause, Duration)>,
+    /// Whether what fails alike is the records' fault after all.
+    is_accepting: bool,
+    /// The owner before died: the first batch goes record by record.
+    care: Option<AfterDeath>,
     /// What keeps the lane from going on although the ledger's position looks fine, until a person moves it.
     stands: Option<Cause>,
 }
@@ -90,6 +96,8 @@ struct Trouble {
     cause: Cause,
     since: Duration,
     is_halt: bool,
+    /// Whether it stands because everything fails alike.
+    is_alike: bool,
 }
 
 impl Lane {
@@ -121,7 +129,10 @@ impl Lane {
             is_lost: false,
             is_checked: false,
             ending: None,
+            care: None,
             stands: None,
+            paused: None,
+            is_accepting: false,
         }
     }
 
@@ -148,6 +159,7 @@ impl Lane {
             }
             Event::Lost { .. } => {}
             Event::Moved => self.moved(now),
+            Event::Wanted { pause, is_accepting } => self.wanted(pause, is_accepting, now, actions),
             Event::Drain => self.drain(),
         }
         self.advance(now, actions);
@@ -155,7 +167,10 @@ impl Lane {
 
     /// Returns whether more records should be brought.
     pub fn wants_records(&self) -> bool {
-        self.position.is_some() && !self.is_draining && !self.queue.is_full(&self.settings.batch)
+        self.position.is_some()
+            && !self.is_draining
+            && self.paused.is_none()
+            && !self.queue.is_full(&self.settings.batch)
     }
 
     /// Returns whether a transaction is under way.
@@ -173,6 +188,7 @@ impl Lane {
             actions.extend(acquire.then_some(Action::Acquire));
         }
         if self.phase == Phase::Open {
+            self.rest();
             self.write(actions);
             self.compute(now, actions);
             self.settle(now, actions);
@@ -208,14 +224,16 @@ impl Lane {
         }
         let limits = &self.settings.batch;
         let has_lingered = self.queue.lingers_until(limits).is_some_and(|until| now >= until);
-        if self.batches.len() < DEPTH && (self.queue.is_full(limits) || has_lingered) {
+        let depth = if self.care.is_some() { 1 } else { DEPTH };
+        if self.batches.len() < depth && (self.queue.is_full(limits) || has_lingered) {
             let begins = self.batches.back().map(Batch::end).or(self.position).unwrap_or(self.expected);
             let batch = Batch::new(self.next_batch, self.queue.take(limits, now), begins);
             self.next_batch += 1;
             self.batches.push_back(batch);
         }
         let queued = self.batches.iter_mut().find(|batch| matches!(batch.stage, Stage::Queued));
-        actions.extend(queued.map(|batch| Action::Compute(batch.compute())));
+        let care = self.care;
+        actions.extend(queued.map(|batch| Action::Compute(batch.compute(care))));
     }
 
     /// Moves the position over what holds no record, and removes acknowledged messages, when there is nothing else.
@@ -247,6 +265,7 @@ impl Lane {
                 next,
                 leader_epoch,
                 run,
+                flood: None,
                 settled,
             }));
         }

@@ -10,6 +10,7 @@ impl Lane {
     pub fn status(&self) -> Status {
         let outbox = || Cause::new(Reason::Outbox, "messages that were decided wait for Kafka's acknowledgement");
         let (state, why) = match (&self.trouble, self.position) {
+            _ if self.paused.is_some() && !self.is_draining => (State::Paused, self.paused.clone()),
             (Some(trouble), _) if trouble.is_halt => (State::Halted, Some((trouble.cause.clone(), trouble.since))),
             (Some(trouble), _) => (State::Waiting, Some((trouble.cause.clone(), trouble.since))),
             (None, _) if self.is_draining => (State::Draining, None),

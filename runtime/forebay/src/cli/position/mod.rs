@@ -93,12 +93,7 @@ impl Position {
 
 impl Which {
     fn binding<'a>(&self, manifest: &'a Manifest) -> Result<&'a Binding, Error> {
-        let found = manifest.bindings.iter().find(|binding| binding.name == self.binding);
-        let binding = found.ok_or_else(|| {
-            let names: Vec<&str> = manifest.bindings.iter().map(|binding| binding.name.as_str()).collect();
-            let (name, names) = (&self.binding, names.join(", "));
-            Error::new(ErrorKind::Usage, format!("the manifest has no binding `{name}`; it has {names}"))
-        })?;
+        let binding = manifest.binding(&self.binding).map_err(|sentence| Error::new(ErrorKind::Usage, sentence))?;
         match &self.topic {
             Some(topic) if !binding.topics.contains(topic) => {
                 let topics = binding.topics.join(", ");

@@ -62,21 +62,21 @@ async fn the_ledger_is_made_once_and_one_of_a_newer_version_halts() {
     stage.sink.init().await.unwrap();
     assert_eq!((id.len(), stage.sink.ledger_id().await.unwrap()), (32, id));
     assert_eq!(stage.sink.ledger_faults().await.unwrap(), []);
-    stage.sink.execute_script("update forebay_meta set value = '2' where key = 'schema-version'").await.unwrap();
+    stage.sink.execute_script("update forebay_meta set value = '3' where key = 'schema-version'").await.unwrap();
     for verdict in [stage.sink.ledger_id().await.map(drop), stage.sink.ledger_faults().await.map(drop)] {
         let Err(Verdict::Misconfigured(cause)) = verdict else { panic!("{verdict:?}") };
-        assert!(cause.message.contains("schema version 2"), "{}", cause.message);
+        assert!(cause.message.contains("schema version 3"), "{}", cause.message);
     }
 }
 
 #[tokio::test]
-async fn a_mistaken_row_names_the_table_as_it_is_here() {
+async fn a_mistaken_row_names_the_way_out_and_keeps_its_epoch() {
     let stage = Stage::new(SCHEMA, &[table("t")]).await;
     let mut request = stage.request(stage.sink.ledger_id().await.unwrap());
     request.question.cluster_id = Some("another".into());
     let Err(Verdict::Misconfigured(cause)) = stage.sink.acquire(&request).await else { panic!("no halt") };
     assert_eq!(cause.reason, Reason::Position);
-    assert!(cause.message.contains("forebay_ledger where"), "{}", cause.message);
+    assert!(cause.message.contains("forebay position set"), "{}", cause.message);
     // What was refused has not moved the epoch.
     assert_eq!(stage.acquire().await.unwrap().epoch, 2);
 }

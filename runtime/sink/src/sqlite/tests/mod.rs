@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod ledger;
+mod letters;
 mod oracle;
 mod rows;
 mod stage;
