@@ -13,7 +13,7 @@ use forebay_tests::postgres::Postgres;
 use forebay_tests::scratch::{OnFailure, Scratch};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 
-use crate::order;
+use crate::order::{self, Poison};
 use crate::side::{Measured, Told, measure};
 
 const DATABASE: &str = "bench";
@@ -34,8 +34,29 @@ pub(crate) enum Side {
     Poll,
     /// The program written by hand.
     ByHand,
-    /// The runtime: its handler, whether rows go to the table, and how many batches an instance serves.
-    Runtime(Handler, bool, Option<u32>),
+    /// The runtime: its handler, the table that rows go to, and how many batches an instance serves.
+    Runtime(Handler, Option<&'static str>, Option<u32>),
+}
+
+/// A topic: its name, partitions and records, and which of them are bad.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Topic {
+    pub(crate) name: &'static str,
+    pub(crate) partitions: u64,
+    pub(crate) records: usize,
+    pub(crate) poison: Poison,
+}
+
+impl Topic {
+    /// Whether the record is bad: partitions take turns.
+    fn is_bad(&self, number: u64) -> bool {
+        self.poison.hits(number / self.partitions)
+    }
+
+    /// Returns how many records end as rows.
+    fn good(&self) -> usize {
+        (0..self.records as u64).filter(|number| !self.is_bad(*number)).count()
+    }
 }
 
 /// Everything that the sides share.
@@ -55,22 +76,22 @@ impl Stage {
             postgres.execute(DATABASE, &format!("alter system set {setting}")).await;
         }
         postgres.execute(DATABASE, "select pg_reload_conf()").await;
-        postgres.execute(DATABASE, order::TABLE).await;
+        postgres.execute(DATABASE, order::TABLES).await;
         kafka.create_topic("dead", 1, &[]).await;
         let scratch = Scratch::new("bench", OnFailure::Keep);
         Self { kafka, postgres, scratch, rounds: AtomicUsize::new(0) }
     }
 
     /// Makes a topic and fills it with orders.
-    pub(crate) async fn fill(&self, topic: &str, partitions: i32, records: usize) -> anyhow::Result<()> {
-        self.kafka.create_topic(topic, partitions, &[]).await;
+    pub(crate) async fn fill(&self, topic: &Topic) -> anyhow::Result<()> {
+        self.kafka.create_topic(topic.name, i32::try_from(topic.partitions)?, &[]).await;
         let mut config = self.kafka.client_config();
         config.set("linger.ms", "20").set("batch.size", "500000").set("queue.buffering.max.messages", "100000");
         let producer: ThreadedProducer<DefaultProducerContext> = config.create()?;
-        for number in 0..records as u64 {
-            let (id, value) = order::message(number, records as u64);
-            let partition = i32::try_from(number % u64::try_from(partitions)?)?;
-            let mut record = BaseRecord::to(topic).key(&id).payload(&value).partition(partition);
+        for number in 0..topic.records as u64 {
+            let (id, value) = order::message(number, topic.records as u64, topic.poison, topic.is_bad(number));
+            let partition = i32::try_from(number % topic.partitions)?;
+            let mut record = BaseRecord::to(topic.name).key(&id).payload(&value).partition(partition);
             while let Err((_, back)) = producer.send(record) {
                 record = back;
                 producer.poll(std::time::Duration::from_millis(5));
@@ -80,17 +101,17 @@ impl Stage {
     }
 
     /// Runs one round of a side, from an empty table, as a group of its own.
-    pub(crate) async fn round(&self, side: Side, topic: &str, records: usize) -> anyhow::Result<Measured> {
-        self.postgres.execute(DATABASE, "truncate public.orders").await;
+    pub(crate) async fn round(&self, side: Side, topic: &Topic) -> anyhow::Result<Measured> {
+        self.postgres.execute(DATABASE, "truncate public.orders, public.checked").await;
         self.postgres.execute(DATABASE, "checkpoint").await;
         let round = self.rounds.fetch_add(1, Ordering::Relaxed);
         let group = format!("bench-{round}");
         let (command, told) = match side {
-            Side::Poll => self.own("poll", topic, &group, records)?,
-            Side::ByHand => self.own("by-hand", topic, &group, records)?,
-            Side::Runtime(handler, has_table, reuse) => {
+            Side::Poll => self.own("poll", topic, &group)?,
+            Side::ByHand => self.own("by-hand", topic, &group)?,
+            Side::Runtime(handler, table, reuse) => {
                 let admin = Port::free().release();
-                let manifest = self.manifest(topic, &group, (handler, has_table, reuse), admin)?;
+                let manifest = self.manifest(topic.name, &group, (handler, table, reuse), admin)?;
                 let mut command = match handler {
                     Handler::Wasm(_) => Command::new(place::forebay()),
                     Handler::Native => Command::new(std::env::current_exe()?),
@@ -99,22 +120,23 @@ impl Stage {
                 (command, Told::Metrics(admin))
             }
         };
-        let measured = measure(command, self.scratch.path(), &told, records).await?;
-        let rows = self.postgres.query(DATABASE, "select count(*) from public.orders", &[]).await;
-        let rows: i64 = rows.first().context("a count")?.get(0);
-        let wanted = match side {
-            Side::ByHand | Side::Runtime(_, true, _) => i64::try_from(records)?,
-            Side::Poll | Side::Runtime(_, false, _) => 0,
+        let measured = measure(command, self.scratch.path(), &told, topic.records).await?;
+        let (table, wanted) = match side {
+            Side::ByHand => ("public.orders", topic.good()),
+            Side::Runtime(_, Some(table), _) => (table, topic.good()),
+            Side::Poll | Side::Runtime(_, None, _) => ("public.orders", 0),
         };
-        anyhow::ensure!(rows == wanted, "{side:?} wrote {rows} rows of {wanted}");
+        let rows = self.postgres.query(DATABASE, &format!("select count(*) from {table}"), &[]).await;
+        let rows: i64 = rows.first().context("a count")?.get(0);
+        anyhow::ensure!(rows == i64::try_from(wanted)?, "{side:?} wrote {rows} rows of {wanted}");
         Ok(measured)
     }
 
-    fn own(&self, name: &str, topic: &str, group: &str, records: usize) -> anyhow::Result<(Command, Told)> {
+    fn own(&self, name: &str, topic: &Topic, group: &str) -> anyhow::Result<(Command, Told)> {
         let progress = self.scratch.path().join(format!("{group}.progress"));
         let mut command = Command::new(std::env::current_exe()?);
-        command.args([name, "--bootstrap", &self.kafka.bootstrap(), "--topic", topic, "--group", group]);
-        command.args(["--records", &records.to_string(), "--url", &self.postgres.url(DATABASE)]);
+        command.args([name, "--bootstrap", &self.kafka.bootstrap(), "--topic", topic.name, "--group", group]);
+        command.args(["--records", &topic.records.to_string(), "--url", &self.postgres.url(DATABASE)]);
         command.arg("--progress").arg(&progress);
         Ok((command, Told::File(progress)))
     }
@@ -123,7 +145,7 @@ impl Stage {
         &self,
         topic: &str,
         group: &str,
-        (handler, has_table, reuse): (Handler, bool, Option<u32>),
+        (handler, table, reuse): (Handler, Option<&str>, Option<u32>),
         admin: u16,
     ) -> anyhow::Result<PathBuf> {
         let component = match handler {
@@ -136,11 +158,11 @@ impl Stage {
             "manifest-version = 1\n[kafka]\nbootstrap-servers = [\"{bootstrap}\"]\n[admin]\nlisten = \"127.0.0.1:{admin}\"\n\
              [plugins.handler]\ncomponent = \"{}\"\ninstances = {instances}\n[sinks.db]\nkind = \"postgres\"\nurl = \"{url}\"\n\
              [[bindings]]\ntopic = \"{topic}\"\ngroup = \"{group}\"\nplugin = \"handler\"\nheaders = \"none\"\n\
-             dead-letter = {{ topic = \"dead\" }}\n",
+             dead-letter = {{ topic = \"dead\", pause-above = \"100% of 1m\" }}\n",
             component.display()
         );
-        if has_table {
-            let table = "{ sink = \"db\", table = \"public.orders\", key = [\"order_id\"] }";
+        if let Some(table) = table {
+            let table = format!("{{ sink = \"db\", table = \"{table}\", key = [\"order_id\"] }}");
             let _infallible = write!(text, "[bindings.targets]\norders = {table}\n");
         }
         let path = self.scratch.path().join(format!("{group}.toml"));

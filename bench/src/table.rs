@@ -11,6 +11,8 @@ pub(crate) struct Row {
     name: String,
     what: String,
     goal: Option<f64>,
+    /// Which part of the first side's records is bad.
+    bad: Option<f64>,
     ratios: Vec<f64>,
     sides: [Vec<Measured>; 2],
 }
@@ -22,7 +24,23 @@ pub(crate) struct Table {
 
 impl Row {
     pub(crate) fn new(name: &str, what: &str, goal: Option<f64>) -> Self {
-        Self { name: name.to_owned(), what: what.to_owned(), goal, ratios: Vec::new(), sides: [Vec::new(), Vec::new()] }
+        let (name, what) = (name.to_owned(), what.to_owned());
+        Self { name, what, goal, bad: None, ratios: Vec::new(), sides: [Vec::new(), Vec::new()] }
+    }
+
+    /// Says which part of the first side's records is bad, where the second side's are good.
+    pub(crate) fn with_bad(mut self, share: Option<f64>) -> Self {
+        self.bad = share;
+        self
+    }
+
+    /// Returns what a bad record costs in milliseconds.
+    fn bad_ms(&self) -> Option<f64> {
+        let share = self.bad?;
+        let [firsts, seconds] = &self.sides;
+        let costs =
+            firsts.iter().zip(seconds).map(|(first, second)| (1.0 / first.rate - 1.0 / second.rate) / share * 1e3);
+        Some(median(costs))
     }
 
     /// Adds a round of both sides.
@@ -41,7 +59,7 @@ impl Row {
         let [min, middle, max] = spread(&self.ratios);
         json!({
             "name": self.name, "what": self.what, "goal": self.goal, "ratio": middle, "min": min, "median": middle,
-            "max": max, "sides": sides,
+            "max": max, "sides": sides, "milliseconds_per_bad_record": self.bad_ms(),
         })
     }
 }
@@ -64,19 +82,20 @@ impl fmt::Display for Table {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             formatter,
-            "{:<14} {:>6} {:>6} {:>6} {:>6} {:>5}   {:>19}   {:>13}   {:>11}",
-            "name", "ratio", "min", "median", "max", "goal", "records/s", "CPU s/million", "peak MiB"
+            "{:<16} {:>6} {:>6} {:>6} {:>6} {:>5}   {:>19}   {:>13}   {:>11}   {:>6}",
+            "name", "ratio", "min", "median", "max", "goal", "records/s", "CPU s/million", "peak MiB", "ms/bad"
         )?;
         for row in &self.rows {
             let [min, middle, max] = spread(&row.ratios);
             let goal = row.goal.map_or("-".to_owned(), |goal| format!("{goal:.1}"));
+            let bad = row.bad_ms().map_or("-".to_owned(), |cost| format!("{cost:.3}"));
             let both = |of: fn(&Measured) -> f64, digits: usize| {
                 let [first, second] = row.sides.each_ref().map(|side| median(side.iter().map(of)));
                 format!("{first:.digits$} / {second:.digits$}")
             };
             writeln!(
                 formatter,
-                "{:<14} {middle:>6.2} {min:>6.2} {middle:>6.2} {max:>6.2} {goal:>5}   {:>19}   {:>13}   {:>11}",
+                "{:<16} {middle:>6.2} {min:>6.2} {middle:>6.2} {max:>6.2} {goal:>5}   {:>19}   {:>13}   {:>11}   {bad:>6}",
                 row.name,
                 both(|it| it.rate, 0),
                 both(|it| it.cpu, 2),

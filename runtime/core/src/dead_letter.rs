@@ -10,10 +10,13 @@ use crate::lane::Fate;
 use crate::outbox::{ID_HEADER, Outgoing};
 use crate::outcome::{Effect, Handled, Publish};
 use crate::plan::target::{TargetKind, Targets};
-use crate::record::Record;
+use crate::record::{RawHeader, Record};
 
 /// The longest text of a fault that a header carries, in bytes.
 const MESSAGE_MAX: usize = 4096;
+
+/// How often a record was sent back.
+pub const REDRIVES_HEADER: &str = "forebay.redrives";
 
 /// What all letters and publishes of a binding have in common.
 #[derive(Debug, Clone)]
@@ -28,6 +31,8 @@ pub struct Origin {
     pub digest: String,
     /// Where letters go, `None` where the manifest says `drop`.
     pub letters: Option<LetterTopic>,
+    /// How often the records were redriven that a redrive handles; 0 for all others.
+    pub redrives: u32,
 }
 
 /// The dead-letter topic.
@@ -43,8 +48,12 @@ impl Origin {
     /// Returns the dead letter of a record, `None` where the manifest drops them.
     pub fn letter(&self, record: &Record, fault: &Fault, runs: u32, now: Timestamp) -> Option<Outgoing> {
         let letters = self.letters.as_ref()?;
+        let returned = returned(record);
+        // A letter that went back to its topic brought two headers of ours with it, which this one replaces.
+        let kept = record.headers().len() - if returned.is_some() { 2 } else { 0 };
+        let before = record.headers().take(kept);
         let mut headers: Vec<(Bytes, Option<Bytes>)> =
-            record.headers().map(|(name, value)| (copy(name), value.map(copy))).collect();
+            before.map(|(name, value)| (copy(name), value.map(copy))).collect();
         let mut add = |name: &'static str, value: String| {
             headers.push((Bytes::from_static(name.as_bytes()), Some(Bytes::from(value))));
         };
@@ -64,7 +73,7 @@ impl Origin {
             add("forebay.origin.timestamp-ms", timestamp.to_string());
         }
         add(ID_HEADER, format!("{}/{}/{}/dlq", record.topic, record.partition, record.offset));
-        add("forebay.redrives", "0".to_owned());
+        add(REDRIVES_HEADER, returned.unwrap_or(self.redrives).to_string());
         Some(Outgoing {
             topic: letters.topic.clone(),
             partition: Some(record.partition.rem_euclid(letters.partitions.max(1))),
@@ -96,6 +105,17 @@ impl Origin {
             }
         }
     }
+}
+
+/// How often a record came back to its topic from the dead letters, `None` for one that never did. Its last two headers are
+/// then the id of its letter, which names this topic, and the count.
+pub fn returned(record: &Record) -> Option<u32> {
+    let headers: Vec<RawHeader<'_>> = record.headers().collect();
+    let [.., (id_name, Some(id)), (name, Some(count))] = headers.as_slice() else { return None };
+    let is_ours = *id_name == ID_HEADER.as_bytes() && *name == REDRIVES_HEADER.as_bytes();
+    let of_topic = std::str::from_utf8(id).ok()?.strip_prefix(&*record.topic)?;
+    let is_letter = is_ours && of_topic.starts_with('/') && of_topic.ends_with("/dlq");
+    std::str::from_utf8(count).ok()?.parse().ok().filter(|_| is_letter)
 }
 
 /// Returns a letter that goes without its value because the topic takes no message as large, and says so.
@@ -145,7 +165,7 @@ mod tests {
         let record = Record::copy(at, Some(b"\xff"), None, &[(b"\xfe", Some(b"\0"))], |_| Permit::free());
         let letters = Some(LetterTopic { topic: "orders.dlq".into(), partitions: 3 });
         let [binding, group, plugin, digest] = ["orders", "g", "p", "sha256:00"].map(str::to_owned);
-        let origin = Origin { binding, group, plugin, digest, letters };
+        let origin = Origin { binding, group, plugin, digest, letters, redrives: 0 };
         let fault =
             Fault { class: Class::Trap, code: "unreachable".into(), message: "ä".repeat(4096), site: String::new() };
         let letter = origin.letter(&record, &fault, 2, Timestamp::UNIX_EPOCH).unwrap();

@@ -17,6 +17,7 @@ use jiff::Timestamp;
 
 use crate::change::Change;
 use crate::ledger::LaneKey;
+use crate::redriven::Redriven;
 
 /// What all writes of a lane have in common.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub struct WriteContext {
     pub origin: Arc<Origin>,
     /// For what may heal by waiting.
     pub retry: Retry,
+    /// A dead letter that is sent through the handler again: it is remembered, and no position moves.
+    pub redriven: Option<Redriven>,
 }
 
 /// A transaction's result.
@@ -42,6 +45,13 @@ pub struct Committed {
     pub rows: BTreeMap<(usize, Op), usize>,
     /// The rows before and after, where the sink was asked to watch them.
     pub changes: Vec<Change>,
+}
+
+impl WriteContext {
+    /// Whether a row that is refused ends the transaction without a trace.
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.redriven.as_ref().is_some_and(|redriven| redriven.is_guarded)
+    }
 }
 
 impl Committed {

@@ -12,6 +12,7 @@ use crate::committed::{Committed, WriteContext};
 use crate::ledger::{AcquireRequest, LaneKey};
 use crate::moves::{Move, PositionRow};
 use crate::postgres::{self, Postgres};
+use crate::redriven::Unsent;
 use crate::sqlite::{self, Sqlite};
 use crate::statement::Dialect;
 use crate::table::TableReport;
@@ -216,6 +217,50 @@ impl Database {
         match self {
             Self::Postgres(postgres) => postgres.release(key, owner).await,
             Self::Sqlite(sqlite) => sqlite.release(key, owner).await,
+        }
+    }
+
+    /// Returns which of these letters were redriven already.
+    ///
+    /// # Errors
+    /// Where the database is away.
+    pub async fn redriven(&self, ids: &[String]) -> Result<Vec<String>, Verdict> {
+        match self {
+            Self::Postgres(postgres) => postgres.redriven(ids).await,
+            Self::Sqlite(sqlite) => sqlite.redriven(ids).await,
+        }
+    }
+
+    /// Remembers letters that went back to their topic.
+    ///
+    /// # Errors
+    /// Where the database is away.
+    pub async fn remember(&self, ids: &[String], binding: &str) -> Result<(), Verdict> {
+        match self {
+            Self::Postgres(postgres) => postgres.remember(ids, binding).await,
+            Self::Sqlite(sqlite) => sqlite.remember(ids, binding).await,
+        }
+    }
+
+    /// Returns what redriven letters have decided and nobody has sent.
+    ///
+    /// # Errors
+    /// Where the database is away, or a row can not be read.
+    pub async fn unsent(&self, source: &str, group: &str) -> Result<Vec<Unsent>, Verdict> {
+        match self {
+            Self::Postgres(postgres) => postgres.unsent(source, group).await,
+            Self::Sqlite(sqlite) => sqlite.unsent(source, group).await,
+        }
+    }
+
+    /// Removes what Kafka has acknowledged of it.
+    ///
+    /// # Errors
+    /// Where the database is away.
+    pub async fn sent(&self, key: &LaneKey, next: i64) -> Result<(), Verdict> {
+        match self {
+            Self::Postgres(postgres) => postgres.sent(key, next).await,
+            Self::Sqlite(sqlite) => sqlite.sent(key, next).await,
         }
     }
 

@@ -14,6 +14,7 @@ mod ledger;
 mod moves;
 mod named;
 mod position;
+mod redriven;
 mod table;
 mod wanted;
 
@@ -23,6 +24,7 @@ pub use database::{Database, InvalidSink};
 pub use ledger::{AcquireRequest, LaneKey};
 pub use moves::{Move, PositionRow};
 pub use postgres::Postgres;
+pub use redriven::{Redriven, Unsent};
 pub use sqlite::Sqlite;
 pub use table::TableReport;
 pub use wanted::{BindingKey, Pause, Wanted, Wish};

@@ -4,7 +4,9 @@
 mod families;
 mod family;
 mod filter;
+mod returns;
 mod sieve;
+mod stale;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -18,6 +20,7 @@ use crate::record::{At, RawHeader, Record};
 pub use family::Family;
 pub use filter::Filter;
 pub use sieve::{Pick, Sieve};
+pub use stale::{Guarded, guard};
 pub use tally::{Count, Group, NONE, Tally};
 
 /// A record of a dead-letter topic, read.

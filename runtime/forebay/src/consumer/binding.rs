@@ -180,6 +180,7 @@ impl Binding {
             plugin: self.settings.plugin.clone(),
             digest: self.needs.plugin.digest().to_owned(),
             letters,
+            redrives: 0,
         });
         Ok(Prepared { check: Arc::new(Contract(targets.clone())), targets, origin, ledger_id })
     }

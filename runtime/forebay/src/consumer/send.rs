@@ -14,7 +14,7 @@ const AGAIN: Backoff = Backoff { min: Duration::from_millis(200), max: Duration:
 
 /// Sends messages and returns the letters whose value was too large, to be kept. Waits as long as it takes, and says
 /// through `trouble` what for.
-pub(super) async fn send(
+pub async fn send(
     producer: &Producer,
     messages: Arc<Vec<Outgoing>>,
     trouble: impl Fn(Option<String>),

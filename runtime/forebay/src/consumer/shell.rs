@@ -10,7 +10,7 @@ use forebay_core::lane::position::marker;
 use forebay_core::lane::{Action, Authority, Event, Lane, Settings, Write, Written};
 use forebay_core::outbox::Outgoing;
 use forebay_core::verdict::Verdict;
-use forebay_kafka::{Commit, Feed, Fetched, Partition, Start};
+use forebay_kafka::{Commit, Feed, Partition, Start};
 use forebay_sink::{Committed, Pause, Wanted};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -20,6 +20,7 @@ use tracing::{Instrument as _, debug, info_span, warn};
 use crate::consumer::acquire::{self, Granted};
 use crate::consumer::binding::{Binding, Prepared};
 use crate::consumer::compute;
+use crate::consumer::heard::{Answer, Assignment, Heard};
 use crate::consumer::observer;
 use crate::consumer::report::Report;
 use crate::consumer::surroundings::{Order, Surroundings};
@@ -58,25 +59,6 @@ pub(super) struct Shell {
     /// What the group had committed at the assignment; taken by the first acquire.
     committed: Option<Option<forebay_kafka::Committed>>,
     is_over: bool,
-}
-
-/// A partition, the number of its assignment, its records, and what the group had committed if it could be asked.
-pub(super) type Assignment = (Partition, u64, Feed, Option<Option<forebay_kafka::Committed>>);
-
-enum Answer {
-    Acquired(Result<Granted, Verdict>),
-    Computed(u64, Result<compute::Computed, Verdict>, Duration),
-    Written(Box<(Write, Result<Committed, Verdict>)>, Duration),
-    Sent(u64, Arc<Vec<Outgoing>>, Option<Vec<Outgoing>>),
-}
-
-enum Heard {
-    Order(Option<Order>),
-    Answer(Answer),
-    Fetched(Option<Fetched>),
-    Wanted,
-    Tick,
-    Beat,
 }
 
 impl Shell {

@@ -24,6 +24,7 @@ pub(super) async fn write(
         targets: prepared.targets.clone(),
         origin: Arc::<Origin>::clone(&prepared.origin),
         retry: binding.settings.retry,
+        redriven: None,
     };
     match &binding.needs.sink {
         Some(sink) => sink.write(&context, write, Timestamp::now()).await,

@@ -11,6 +11,7 @@ mod function;
 mod isolate;
 mod letters;
 mod moves;
+mod redriven;
 mod rowwise;
 mod schema;
 mod sql;

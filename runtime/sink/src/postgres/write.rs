@@ -28,9 +28,11 @@ use crate::named::named;
 use crate::postgres::bind::{self, Array, Wire};
 use crate::postgres::connection::{Param, Postgres};
 use crate::postgres::flush::{self, Request};
+use crate::postgres::redriven::REMEMBER;
 use crate::postgres::sql::{self, Source};
 use crate::postgres::verdict::{of_error, of_statement};
 use crate::postgres::watch::Signs;
+use crate::redriven::Redriven;
 
 /// SQLSTATE of a division by zero: how this adapter's own statements say no.
 const DIVISION_BY_ZERO: &str = "22012";
@@ -127,7 +129,7 @@ impl<'a> Transaction<'a> {
         let bound = self.bind(self.write.from..done).await?;
         let ending = Ending { judgement, refused: BTreeMap::new(), is_begun: false };
         match self.end(ending, bound).await {
-            Err(Verdict::Record(_)) => self.run_isolated(done).await,
+            Err(Verdict::Record(_)) if !self.context.is_guarded() => self.run_isolated(done).await,
             other => other,
         }
     }
@@ -160,7 +162,7 @@ impl<'a> Transaction<'a> {
         let kept: Vec<(i64, Vec<u8>)> =
             settled.kept.iter().map(|(next, letters)| (*next, outbox::encode(letters))).collect();
         let [moves, decided, keeps, settles] = [
-            self.prepare(MOVE).await?,
+            self.prepare(if self.context.redriven.is_some() { REMEMBER } else { MOVE }).await?,
             self.prepare(DECIDED).await?,
             self.prepare(KEPT).await?,
             self.prepare(SETTLED).await?,
@@ -196,12 +198,18 @@ impl<'a> Transaction<'a> {
             (leader_epoch, Type::INT4),
             (digest, Type::TEXT),
         ];
-        requests.push(self.lane_request(&moves, &moved));
+        requests.push(match &self.context.redriven {
+            None => self.lane_request(&moves, &moved),
+            Some(Redriven { id, binding, .. }) => {
+                let remembered = self.execute(&moves, vec![(id, Type::TEXT), (binding, Type::TEXT)]);
+                Box::pin(async move { remembered.await.map(drop) })
+            }
+        });
         failpoint::pass("before-commit");
         requests.push(Box::pin(self.client.batch_execute("commit")));
         match flush::in_order(requests, self.signs).await {
             Ok(()) => {}
-            Err((at, error)) if at == moves_at && is_no(&error) => return Err(Verdict::Fenced),
+            Err((at, error)) if at == moves_at && (is_no(&error) || is_known(&error)) => return Err(Verdict::Fenced),
             Err((at, error)) if at == decided_at && error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
                 return Err(still_pending());
             }
@@ -307,6 +315,11 @@ pub(super) fn of_bound(error: &Error, statement: Option<&Bound<'_>>) -> Verdict 
         (Some(answer), Some(statement)) => of_statement(&answer.into(), statement.op, &statement.facts),
         _ => of_error(error),
     }
+}
+
+/// Whether a letter was redriven before.
+fn is_known(error: &Error) -> bool {
+    error.code() == Some(&SqlState::UNIQUE_VIOLATION)
 }
 
 fn is_no(error: &Error) -> bool {

@@ -10,6 +10,7 @@ mod file;
 mod isolate;
 mod letters;
 mod moves;
+mod redriven;
 mod schema;
 mod show;
 mod sql;

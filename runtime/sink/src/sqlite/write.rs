@@ -19,8 +19,10 @@ use crate::committed::{Committed, WriteContext, count, outgoing, still_pending, 
 use crate::failpoint;
 use crate::ledger::LaneKey;
 use crate::named::named;
+use crate::redriven::Redriven;
 use crate::sqlite::connection::Sqlite;
 use crate::sqlite::file::{Absent, Connection};
+use crate::sqlite::redriven::REMEMBER;
 use crate::sqlite::verdict::{of_commit, of_error, of_row};
 use crate::sqlite::{bind, sql};
 
@@ -73,7 +75,7 @@ impl<'a> Transaction<'a> {
         self.execute("begin immediate")?;
         match self.apply(self.write.from..judgement.done) {
             Ok(()) => self.end(judgement, BTreeMap::new()),
-            Err(Verdict::Record(_)) => {
+            Err(Verdict::Record(_)) if !self.context.is_guarded() => {
                 self.undo_all()?;
                 self.execute("begin immediate")?;
                 failpoint::pass("in-isolation");
@@ -112,7 +114,14 @@ impl<'a> Transaction<'a> {
             })?;
         }
         let digest = &self.context.origin.digest;
-        if self.lane_statement(MOVE, params![epoch, expected, position, leader_epoch, digest])? != 1 {
+        let moved = match &self.context.redriven {
+            None => self.lane_statement(MOVE, params![epoch, expected, position, leader_epoch, digest])?,
+            Some(Redriven { id, binding, .. }) => {
+                let remembered = self.connection.execute(REMEMBER, params![id, binding]);
+                remembered.map_err(|error| of_error(&error))?
+            }
+        };
+        if moved != 1 {
             return Err(Verdict::Fenced);
         }
         failpoint::pass("before-commit");

@@ -7,7 +7,7 @@ use forebay_core::letter::Filter;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 
 /// Which letters are meant.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct Choice {
     /// Only those that this binding wrote
     #[arg(id = "writer", long = "binding", value_name = "BINDING")]

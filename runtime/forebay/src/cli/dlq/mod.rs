@@ -1,4 +1,4 @@
-//! `forebay dlq`: dead letters counted, shown and, one day, sent back.
+//! `forebay dlq`: dead letters counted, shown and sent back.
 
 mod choice;
 mod json;
@@ -8,6 +8,7 @@ mod list;
 mod paper;
 mod progress;
 mod readable;
+mod redrive;
 mod show;
 mod which;
 
@@ -16,7 +17,6 @@ use clap::{Args, Subcommand};
 use crate::app;
 use crate::cli::dlq::choice::Choice;
 use crate::cli::dlq::which::Which;
-use crate::cli::unbuilt::Rest;
 use crate::error::{Error, ErrorKind};
 
 /// `forebay dlq`
@@ -54,8 +54,8 @@ enum Command {
         #[arg(long)]
         full: bool,
     },
-    /// Sends dead letters back (not built yet)
-    Redrive(Rest),
+    /// Sends dead letters through the handler again, each once; or back to their topic
+    Redrive(redrive::Redrive),
 }
 
 impl Dlq {
@@ -75,7 +75,7 @@ impl Dlq {
                 let [place] = places.topics.as_slice() else { return Err(places.not_one()) };
                 app::runtime()?.block_on(show::run(&manifest, place, filter, full, as_json))
             }
-            Command::Redrive(rest) => Err(rest.refuse("dlq redrive")),
+            Command::Redrive(redrive) => redrive.run(as_json),
         }
     }
 }

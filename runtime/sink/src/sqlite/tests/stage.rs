@@ -92,6 +92,7 @@ impl Stage {
             plugin: "p".into(),
             digest: "sha256:0".into(),
             letters: None,
+            redrives: 0,
         };
         let attempts = NonZeroU32::new(3).unwrap();
         let context = WriteContext {
@@ -99,6 +100,7 @@ impl Stage {
             targets: Arc::new(Targets::new(targets)),
             origin: Arc::new(origin),
             retry: Retry { attempts, backoff_min: Duration::ZERO, backoff_max: Duration::ZERO },
+            redriven: None,
         };
         let mut stage = Self { sink, context, epoch: 0, next: 0, folder };
         let acquired = stage.acquire().await.unwrap();
@@ -152,6 +154,7 @@ impl Stage {
             next: offsets.end,
             leader_epoch: None,
             run: Default::default(),
+            flood: None,
             settled: Settled::default(),
         }
     }
