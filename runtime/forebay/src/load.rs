@@ -1,7 +1,6 @@
 //! Reads a manifest from disk, with the process's own environment.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,23 +8,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use forebay_core::manifest::settings::Manifest;
 use forebay_core::manifest::{Environment, Origin, parse};
 use forebay_plugin_host::{Host, LoadErrorKind, Plugin};
-use forebay_sink::Database;
+use forebay_sink::{Database, Process};
 
 use crate::error::{Error, ErrorKind};
-
-/// The process's own environment.
-pub struct Process;
-
-impl Environment for Process {
-    fn variable(&self, name: &str) -> Option<String> {
-        #[expect(clippy::disallowed_methods, reason = "this is the manifest's environment")]
-        std::env::var(name).ok()
-    }
-
-    fn file(&self, path: &Path) -> io::Result<String> {
-        std::fs::read_to_string(path)
-    }
-}
 
 /// Reads and checks a manifest.
 ///

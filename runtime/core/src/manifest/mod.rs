@@ -19,6 +19,7 @@ mod reader;
 mod reference;
 mod refused;
 mod schema;
+mod secret;
 mod section;
 pub mod settings;
 mod sink;

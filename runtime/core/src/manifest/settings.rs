@@ -7,6 +7,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use super::secret::Secret;
 use crate::policy::flood::PauseAbove;
 
 /// A whole manifest.
@@ -60,10 +61,6 @@ pub struct Admin {
     /// Needed off loopback.
     pub token: Option<Secret>,
 }
-
-/// A string that may hold a secret: never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
 
 /// `[sinks.NAME]`
 #[derive(Debug, Clone)]
@@ -297,24 +294,6 @@ pub enum Fold {
     Auto,
     /// Wherever the result is the same.
     Always,
-}
-
-impl Secret {
-    /// Wraps a string.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// Returns the string, for the client that needs it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("[secret]")
-    }
 }
 
 /// The config is hidden: `${env:…}` and `${file:…}` may have put a secret into it.

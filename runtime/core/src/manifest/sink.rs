@@ -18,6 +18,7 @@ pub(super) fn sink(node: Node<'_>) -> Option<Sink> {
     };
     let url = section.need("url", hint);
     let text = url.and_then(|node| node.string());
+    let written = url.and_then(|node| node.value.as_str()).unwrap_or_default();
     let kind = match (kind, url, &text) {
         (Some(Kind::Postgres), _, _) => Some(SinkKind::Postgres),
         (Some(Kind::Sqlite), Some(url), Some(text)) => file(&url, text).map(SinkKind::Sqlite),
@@ -31,7 +32,7 @@ pub(super) fn sink(node: Node<'_>) -> Option<Sink> {
     Some(Sink {
         name: section_name(node)?,
         kind: kind?,
-        url: Secret::new(text?),
+        url: Secret::of_manifest(text?, written, node.reader.folder()),
         pool_size: pool_size?,
         timeouts: timeouts?,
     })

@@ -23,14 +23,14 @@ struct Lenient {
 
 impl Environment for Lenient {
     fn variable(&self, name: &str) -> Option<String> {
-        Some(load::Process.variable(name).unwrap_or_else(|| {
+        Some(forebay_sink::Process.variable(name).unwrap_or_else(|| {
             self.missing.lock().push(format!("${{env:{name}}}"));
             NOT_THERE.to_owned()
         }))
     }
 
     fn file(&self, path: &Path) -> std::io::Result<String> {
-        load::Process.file(path).or_else(|_| {
+        forebay_sink::Process.file(path).or_else(|_| {
             self.missing.lock().push(format!("${{file:{}}}", path.display()));
             Ok(NOT_THERE.to_owned())
         })

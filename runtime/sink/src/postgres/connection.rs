@@ -88,8 +88,8 @@ impl Postgres {
         let target = url::parse(sink)?;
         let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let (dial, broken) = match tls::connector(&target) {
-            Ok(connector) => (Dial::new(&sink.name, connector), None),
-            Err(why) => (Dial::new(&sink.name, NoTls), Some(why)),
+            Ok(connector) => (Dial::new(sink, connector), None),
+            Err(why) => (Dial::new(sink, NoTls), Some(why)),
         };
         let config = Arc::new(target.config);
         let manager = Manager::from_connect(Config::clone(&config), dial.clone(), manager_config);

@@ -7,10 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use deadpool_postgres::{ConfigConnectImpl, Connect};
+use forebay_core::manifest::settings::Sink;
 use tokio::task::JoinHandle;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{Client, Config, Error, SimpleQueryMessage, Socket};
-use tracing::info;
+use tracing::{info, warn};
+
+use crate::postgres::url;
+use crate::process::Process;
 
 /// A setting of the session's own: only who started the backend has it there.
 const SETTING: &str = "forebay.session";
@@ -19,7 +23,7 @@ const SETTING: &str = "forebay.session";
 #[derive(Clone)]
 pub(super) struct Dial {
     inner: Arc<dyn Connect>,
-    sink: Arc<str>,
+    sink: Arc<Sink>,
     /// What only this process gives its sessions.
     secret: Arc<str>,
     is_pooled: Arc<AtomicBool>,
@@ -29,7 +33,7 @@ pub(super) struct Dial {
 type Connection = (Client, JoinHandle<()>);
 
 impl Dial {
-    pub(super) fn new<T>(sink: &str, tls: T) -> Self
+    pub(super) fn new<T>(sink: &Sink, tls: T) -> Self
     where
         T: MakeTlsConnect<Socket> + Clone + Sync + Send + 'static,
         T::Stream: Sync + Send,
@@ -38,7 +42,7 @@ impl Dial {
     {
         let secret = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
         let inner: Arc<dyn Connect> = Arc::new(ConfigConnectImpl { tls });
-        Self { inner, sink: sink.into(), secret: secret.into(), is_pooled: Arc::default() }
+        Self { inner, sink: Arc::new(sink.clone()), secret: secret.into(), is_pooled: Arc::default() }
     }
 
     /// Whether a pooler stands between: then no statement may keep a name.
@@ -74,9 +78,19 @@ impl Dial {
         }))
     }
 
+    /// Reads the files behind the connection string again: a password is changed there while we run.
+    fn renewed(&self) -> Option<Config> {
+        let url = self.sink.url.read_again(&Process)?;
+        let renewed = url::parse(&Sink { url, ..Sink::clone(&self.sink) });
+        renewed.map(|target| target.config).inspect_err(|error| warn!(%error, "what a file says now is of no use")).ok()
+    }
+
     fn found_pooler(&self) {
         if !self.is_pooled.swap(true, Ordering::Relaxed) {
-            info!(sink = %self.sink, "a pooler stands before the database: statements are sent with their text each time");
+            info!(
+                sink = self.sink.name,
+                "a pooler stands before the database: statements are sent with their text each time"
+            );
         }
     }
 }
@@ -86,7 +100,7 @@ impl Connect for Dial {
         &self,
         config: &Config,
     ) -> std::pin::Pin<Box<dyn Future<Output = Result<Connection, Error>> + Send + '_>> {
-        let config = config.clone();
+        let config = self.renewed().unwrap_or_else(|| config.clone());
         Box::pin(async move { self.open(&config).await })
     }
 }

@@ -5,7 +5,7 @@
 //! Values come in one array for each way to travel. A record's *steps* say which statement, how many rows, and where their
 //! values start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +16,7 @@ use forebay_core::verdict::Verdict;
 use tokio_postgres::Error;
 use tracing::info;
 
+use crate::ledger::LaneKey;
 use crate::postgres::bind::Wire;
 use crate::postgres::verdict::{self, chain, of_error};
 
@@ -47,6 +48,8 @@ pub(super) struct Functions {
     known: Mutex<BTreeMap<String, Known>>,
     /// Set when the server refuses to make one; never taken back.
     is_refused: AtomicBool,
+    /// Lanes whose last piece held a refused record.
+    expecting: Mutex<HashSet<LaneKey>>,
 }
 
 #[derive(Debug, Default)]
@@ -76,6 +79,17 @@ impl Functions {
         let numbers = shapes.iter().filter_map(|shape| known.iter().position(|other| other == shape)).collect();
         let function = function.get_or_insert_with(|| Arc::new(Function::new(known, deferred)));
         Some((function.clone(), numbers))
+    }
+
+    /// Whether a lane's next batch is likely to be refused.
+    pub(super) fn is_expecting(&self, lane: &LaneKey) -> bool {
+        self.expecting.lock().unwrap_or_else(PoisonError::into_inner).contains(lane)
+    }
+
+    /// Notes whether a lane's next batch is likely to be refused.
+    pub(super) fn expect(&self, lane: &LaneKey, is_expecting: bool) {
+        let mut expecting = self.expecting.lock().unwrap_or_else(PoisonError::into_inner);
+        _ = if is_expecting { expecting.insert(lane.clone()) } else { expecting.remove(lane) };
     }
 
     /// Whether the server has refused to make a function.

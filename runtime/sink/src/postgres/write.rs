@@ -126,18 +126,23 @@ impl<'a> Transaction<'a> {
     async fn run(&self) -> Result<Committed, Verdict> {
         let judgement = unrefused(self.context, self.write);
         let done = judgement.done;
+        if !self.context.is_guarded() && self.sink.functions().is_expecting(&self.context.key) {
+            return self.run_isolated(done).await;
+        }
         let bound = self.bind(self.write.from..done).await?;
         let ending = Ending { judgement, refused: BTreeMap::new(), is_begun: false };
         match self.end(ending, bound).await {
-            Err(Verdict::Record(_)) if !self.context.is_guarded() => self.run_isolated(done).await,
+            Err(Verdict::Record(_)) if !self.context.is_guarded() => {
+                self.client.batch_execute("rollback").await.map_err(|error| of_error(&error))?;
+                self.signs.answered();
+                self.run_isolated(done).await
+            }
             other => other,
         }
     }
 
     /// Takes the refused rows out. Functions are made outside of the transaction where that is possible: they stay when it fails.
     async fn run_isolated(&self, end: usize) -> Result<Committed, Verdict> {
-        self.client.batch_execute("rollback").await.map_err(|error| of_error(&error))?;
-        self.signs.answered();
         let mut rows = self.row_by_row(self.write.from..end);
         if let Some(rows) = rows.as_mut().filter(|_| !self.sink.is_pooled()) {
             self.make_function(rows).await?;

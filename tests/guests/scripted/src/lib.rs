@@ -25,6 +25,9 @@
 //! float, a string text) or one of `{"text": s}`, `{"int": n}`, `{"float": x}`, `{"bytes": "hex"}`, `{"micros": n}`,
 //! `{"bool": b}`. Anything else is rejected with the code `malformed`.
 //!
+//! `"else": […]` beside `reject` or a kind of failing are the effects of a handler that was mended: where the
+//! configuration says `accept = true`, they are applied instead.
+//!
 //! A tombstone with a key deletes from the target that the configuration names as `tombstone-target`, by the column
 //! `id`; without such a target or a key it is skipped with the reason `tombstone`.
 
@@ -40,13 +43,18 @@ use script::Script;
 #[serde(rename_all = "kebab-case")]
 struct Settings {
     tombstone_target: Option<String>,
+    #[serde(default)]
+    accept: bool,
 }
 
 fn handle(message: &Message, settings: &Settings) -> Result<Outcome> {
     if message.is_tombstone() {
         return tombstone(message, settings);
     }
-    let script: Script = message.json()?;
+    let mut script: Script = message.json()?;
+    if settings.accept {
+        script.mend();
+    }
     script.speak()?;
     script.act()
 }
@@ -67,7 +75,10 @@ mod tests {
     fn run(value: &str) -> Result<Outcome> {
         handle(
             &Message::new("t").with_key("k").with_value(value),
-            &Settings { tombstone_target: None },
+            &Settings {
+                tombstone_target: None,
+                accept: false,
+            },
         )
     }
 
@@ -132,9 +143,30 @@ mod tests {
     }
 
     #[test]
+    fn a_mended_handler_does_what_else_says() -> Result<()> {
+        let settings = Settings {
+            tombstone_target: None,
+            accept: true,
+        };
+        let mended = |value: &str| handle(&Message::new("t").with_value(value), &settings);
+        let effects = r#""else":[{"op":"insert","target":"t","columns":{"id":1}}]"#;
+        let applied = apply().insert(Row::new("t").set("id", 1));
+        assert_eq!(mended(&format!(r#"{{"trap":true,{effects}}}"#))?, applied);
+        let rejecting = r#""reject":{"code":"c","message":"m"}"#;
+        assert_eq!(mended(&format!("{{{rejecting},{effects}}}"))?, applied);
+        assert_eq!(mended(&format!("{{{rejecting}}}")).unwrap_err(), reject("c", "m"));
+        assert_eq!(
+            run(&format!("{{{rejecting},{effects}}}")).unwrap_err(),
+            reject("c", "m")
+        );
+        Ok(())
+    }
+
+    #[test]
     fn a_tombstone_deletes_where_the_configuration_says_so() -> Result<()> {
         let settings = Settings {
             tombstone_target: Some("t".to_owned()),
+            accept: false,
         };
         let deleted = handle(&Message::new("x").with_key("k"), &settings)?;
         assert_eq!(deleted, apply().delete(Row::new("t").set("id", "k")));

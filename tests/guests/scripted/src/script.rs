@@ -15,6 +15,9 @@ const MALFORMED: &str = "malformed";
 #[derive(Deserialize)]
 pub(crate) struct Script {
     effects: Option<Vec<Step>>,
+    /// Of a mended handler.
+    #[serde(rename = "else")]
+    otherwise: Option<Vec<Step>>,
     skip: Option<String>,
     reject: Option<Rejection>,
     trap: Option<Json>,
@@ -76,6 +79,21 @@ impl Script {
         }
         misbehave::burn(self.burn);
         Ok(())
+    }
+
+    /// Puts the effects of a mended handler in place of what fails.
+    pub(crate) fn mend(&mut self) {
+        let Some(effects) = self.otherwise.take() else { return };
+        self.effects = Some(effects);
+        self.reject = None;
+        [
+            &mut self.trap,
+            &mut self.unreachable,
+            &mut self.spin,
+            &mut self.hog,
+            &mut self.recurse,
+        ]
+        .map(|failing| *failing = None);
     }
 
     /// Does the one thing that it says.

@@ -1,5 +1,6 @@
 //! Letters back to the topic they came from: at least once, under the same id.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -7,10 +8,11 @@ use forebay_core::dead_letter::REDRIVES_HEADER;
 use forebay_core::letter::{Letter, Origin};
 use forebay_core::manifest::settings::{self, Manifest};
 use forebay_core::outbox::{ID_HEADER, Outgoing};
-use forebay_kafka::Producer;
-use forebay_sink::Database;
+use forebay_kafka::{Admin, Producer};
+use forebay_sink::{Database, failpoint};
 use parking_lot::Mutex;
 
+use crate::cli::check::of_kafka;
 use crate::cli::dlq::kept::Body;
 use crate::cli::dlq::redrive::end::End;
 use crate::cli::dlq::redrive::patience::{SEND, not_sent, patiently};
@@ -28,7 +30,10 @@ const CHUNK: usize = 100;
 pub(super) struct Back<'a> {
     manifest: &'a Manifest,
     place: &'a Place<'a>,
+    admin: Admin,
     producer: Producer,
+    /// How many partitions topics have; none where there is no such topic.
+    partitions: HashMap<String, i32>,
     /// Each binding that is meant, and what remembers its letters.
     memories: Vec<(&'a settings::Binding, Option<Database>)>,
     rules: Rules,
@@ -42,6 +47,7 @@ impl<'a> Back<'a> {
         producer: Producer,
         rules: Rules,
     ) -> Result<Self, Error> {
+        let admin = Admin::start(&manifest.kafka).map_err(|error| of_kafka(&error))?;
         let mut memories = Vec::new();
         for binding in &place.bindings {
             let sink = binding.sink().and_then(|sink| manifest.sinks.get(sink)).map(Database::new).transpose();
@@ -54,7 +60,8 @@ impl<'a> Back<'a> {
             }
             memories.push((*binding, sink));
         }
-        Ok(Self { manifest, place, producer, memories, rules, waiting: Vec::new() })
+        let (partitions, waiting) = (HashMap::new(), Vec::new());
+        Ok(Self { manifest, place, admin, producer, partitions, memories, rules, waiting })
     }
 
     pub(super) async fn letter(&mut self, letter: Letter, tally: &mut Tally) -> Result<(), Error> {
@@ -74,7 +81,18 @@ impl<'a> Back<'a> {
         Ok(())
     }
 
-    async fn message(&self, index: usize, letter: &Letter) -> Result<Result<Outgoing, End>, Error> {
+    /// Returns how many partitions a topic has.
+    async fn partitions(&mut self, topic: &str) -> Result<i32, Error> {
+        if let Some(count) = self.partitions.get(topic) {
+            return Ok(*count);
+        }
+        let facts = self.admin.describe(topic).await.map_err(|error| of_kafka(&error))?;
+        let count = facts.map_or(0, |facts| facts.partitions);
+        self.partitions.insert(topic.to_owned(), count);
+        Ok(count)
+    }
+
+    async fn message(&mut self, index: usize, letter: &Letter) -> Result<Result<Outgoing, End>, Error> {
         if let Some((_, Some(memory))) = self.memories.get(index) {
             memory.ledger_id().await.map_err(|verdict| crate::cli::init::of_verdict(&verdict))?;
             let ids = [letter.memory()];
@@ -82,11 +100,15 @@ impl<'a> Back<'a> {
                 return Ok(Err(End::Known));
             }
         }
+        let Some(Origin { topic, partition, .. }) = &letter.origin else { return Ok(Err(End::Foreign)) };
+        // Nobody takes it there: the others would wait for it in vain.
+        if *partition >= self.partitions(topic).await? {
+            return Ok(Err(End::Lost(format!("topic `{topic}` has no partition {partition}"))));
+        }
         let body = Body::find(self.manifest, self.place, letter).await?;
         if let Body::Lost(why) = body {
             return Ok(Err(End::Lost(why)));
         }
-        let Some(Origin { topic, partition, .. }) = &letter.origin else { return Ok(Err(End::Foreign)) };
         let copied = letter.original_headers().map(|(name, value)| (copy(name), value.map(copy)));
         let mut headers: Vec<(Bytes, Option<Bytes>)> = copied.collect();
         let id = letter.memory();
@@ -112,11 +134,13 @@ impl<'a> Back<'a> {
         }
         let messages: Vec<Outgoing> = waiting.iter().map(|(_, _, message)| message.clone()).collect();
         let why = Mutex::new(None);
+        failpoint::pass("before-send");
         let sent = send::send(&self.producer, Arc::new(messages), |trouble| *why.lock() = trouble);
         let refused = match tokio::time::timeout(SEND, sent).await {
             Ok(Some(refused)) => refused,
             Ok(None) | Err(_) => return Err(not_sent(why.into_inner())),
         };
+        failpoint::pass("after-send");
         for (index, (binding, memory)) in self.memories.iter().enumerate() {
             let is_own = |(of, _, message): &&(usize, Letter, Outgoing)| *of == index && !refused.contains(message);
             let ids: Vec<String> = waiting.iter().filter(is_own).map(|(_, letter, _)| letter.memory()).collect();

@@ -13,7 +13,7 @@ use forebay_core::record::Record;
 use forebay_core::verdict::Verdict;
 use forebay_kafka::Producer;
 use forebay_plugin_host::Job;
-use forebay_sink::{Database, LaneKey, Redriven, WriteContext};
+use forebay_sink::{Database, LaneKey, Redriven, WriteContext, failpoint};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
@@ -173,10 +173,12 @@ impl Drive {
 
     async fn send(&self, key: &LaneKey, next: i64, messages: Arc<Vec<Outgoing>>) -> Result<(), Error> {
         let why = Mutex::new(None);
+        failpoint::pass("before-send");
         let sent = send::send(&self.producer, messages, |trouble| *why.lock() = trouble);
         if !matches!(tokio::time::timeout(SEND, sent).await, Ok(Some(_))) {
             return Err(not_sent(why.into_inner()));
         }
+        failpoint::pass("after-send");
         // A letter whose value its topic does not take stands in the outbox as it did before.
         patiently(async || self.sink.sent(key, next).await).await
     }
