@@ -96,7 +96,7 @@ fn cases() -> Vec<Case> {
         upsert(json!({ "id": 1, "parent": 404 }), DATA("23503"), "t_parent_fkey"),
         upsert(json!({ "id": 1, "note": "bad" }), DATA("P0001"), "no such note"),
         upsert(json!({ "id": 1, "p": 0 }), DATA("23514"), "positive"),
-        row("update", "t", json!({ "id": 404, "body": "x" }), DATA("missing-row"), "404"),
+        row("update", "t", json!({ "id": 404, "body": "x" }), DATA("missing-row"), "not there"),
     ];
     // No JSON: the handler in `scripted` says so, that in `bad-utf8` answers with text that is none.
     for value in ["bad-utf8", "bad-utf8-column"] {

@@ -24,6 +24,7 @@ mod poison;
 mod position;
 mod project;
 mod quarrels;
+mod redrive;
 mod refusals;
 mod rows;
 mod scene;
