@@ -30,6 +30,8 @@ pub(crate) const SERVERS: &[Need] = &[
     Need { what: "PostgreSQL's server programs", packages: &["postgresql"], is_met: has_postgres },
     Need { what: "PgBouncer", packages: &["pgbouncer"], is_met: has_pgbouncer },
     Need { what: "Java", packages: &["default-jre-headless"], is_met: || shell::succeeds("java", &["-version"]) },
+    // A test runs a program from its source.
+    Need { what: "Java's compiler", packages: &["default-jdk-headless"], is_met: || shell::find("javac").is_some() },
 ];
 
 /// What fetching Kafka's jars needs.

@@ -111,9 +111,14 @@ impl Origin {
 /// then the id of its letter, which names this topic, and the count.
 pub fn returned(record: &Record) -> Option<u32> {
     let headers: Vec<RawHeader<'_>> = record.headers().collect();
-    let [.., (id_name, Some(id)), (name, Some(count))] = headers.as_slice() else { return None };
+    returned_to(&record.topic, &headers)
+}
+
+/// The same of a record's headers, where it lay in `topic`.
+pub fn returned_to(topic: &str, headers: &[RawHeader<'_>]) -> Option<u32> {
+    let [.., (id_name, Some(id)), (name, Some(count))] = headers else { return None };
     let is_ours = *id_name == ID_HEADER.as_bytes() && *name == REDRIVES_HEADER.as_bytes();
-    let of_topic = std::str::from_utf8(id).ok()?.strip_prefix(&*record.topic)?;
+    let of_topic = std::str::from_utf8(id).ok()?.strip_prefix(topic)?;
     let is_letter = is_ours && of_topic.starts_with('/') && of_topic.ends_with("/dlq");
     std::str::from_utf8(count).ok()?.parse().ok().filter(|_| is_letter)
 }

@@ -114,11 +114,6 @@ impl Handled {
     pub fn is_rejected(&self) -> bool {
         matches!(self.result, Ok(Outcome::Reject(_)))
     }
-
-    /// Returns whether it ends as a dead letter whatever the database says.
-    pub fn is_dead(&self) -> bool {
-        self.result.is_err() || self.is_rejected()
-    }
 }
 
 /// What became of a batch's messages, counted against the byte budget as long as it is held.

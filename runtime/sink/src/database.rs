@@ -264,6 +264,17 @@ impl Database {
         }
     }
 
+    /// Keeps what of it its topic does not take.
+    ///
+    /// # Errors
+    /// Where the database is away.
+    pub async fn keep(&self, key: &LaneKey, next: i64) -> Result<(), Verdict> {
+        match self {
+            Self::Postgres(postgres) => postgres.keep(key, next).await,
+            Self::Sqlite(sqlite) => sqlite.keep(key, next).await,
+        }
+    }
+
     /// Changes what is wanted of a binding, or of one of its partitions.
     ///
     /// # Errors

@@ -168,15 +168,18 @@ impl Wanted<'_> {
         assert!(origin.timestamp_ms.unwrap() < start, "{at} is older than its letter");
     }
 
-    /// Every moment of failure is one of this run.
-    async fn assert_moments(&self, scene: &Scene<'_>, letters: &[DeadLetter]) {
+    /// Every moment of failure is one of this run; returns them.
+    async fn assert_moments(&self, scene: &Scene<'_>, letters: &[DeadLetter]) -> Vec<i64> {
+        let mut moments = Vec::new();
         for letter in letters {
             let moment = letter.record.header("forebay.failed-at").unwrap();
             assert!(moment.ends_with('Z') && moment.as_bytes()[10] == b'T', "not RFC 3339: {moment}");
             let sql = format!("select floor(extract(epoch from timestamptz '{moment}') * 1000)::int8::text");
             let found: i64 = scene.text(&sql).await.parse().unwrap();
             assert!((self.span.0..=self.span.1).contains(&found), "{moment}");
+            moments.push(found);
         }
+        moments
     }
 }
 
@@ -260,7 +263,7 @@ fn manifest(scene: &Scene<'_>) -> Manifest {
     scene
         .manifest(&[("log", ""), ("parent", key), ("t", key)])
         .plugin("scripted", Plugin::new(place::component("scripted")).set("limits", limits))
-        .set("retry", "{ attempts = 3, backoff = \"50ms..100ms\" }")
+        .set("retry", "{ attempts = 3, backoff = \"1s..1s\" }")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -318,7 +321,8 @@ async fn every_class_and_code_of_failure_gets_exactly_what_is_promised_for_it() 
     for letter in &found {
         wanted.assert_letter(letter, &records[&place_of(letter)], &source.cases[&place_of(letter)]);
     }
-    wanted.assert_moments(&scene, &found).await;
+    let moments = wanted.assert_moments(&scene, &found).await;
+    assert_waited(&found, &moments);
     let good = usize::try_from(source.good).unwrap();
     assert_metrics(&metrics, &scene.names.topic, &found, (good, 1));
 
@@ -334,16 +338,27 @@ async fn every_class_and_code_of_failure_gets_exactly_what_is_promised_for_it() 
     wanted.assert_moments(&scene, &found).await;
     assert_metrics(&metrics, "utf8", &found, (source.records - bad_text.len(), 0));
 
-    // The good ones once each, and nothing of any other.
+    assert_rows(&scene, good).await;
+    let client = postgres.connect(&scene.names.database).await;
+    for names in [&scene.names, &names] {
+        oracle::assert_at_rest(kafka, &client, &names.group, &[&names.topic]).await;
+    }
+}
+
+/// The good ones once each, and nothing of any other.
+async fn assert_rows(scene: &Scene<'_>, good: usize) {
     let log =
         scene.text("select count(*) || ' ' || count(distinct n) || ' ' || min(n) || ' ' || max(n) from log").await;
     assert_eq!(log, format!("{good} {good} 0 {}", good - 1));
     assert_eq!(scene.text("select count(*)::text from parent").await, good.to_string());
     assert_eq!(scene.texts("select concat_ws(' ', id, email, during) from t").await, ["0 taken [1,9)"]);
-    let client = postgres.connect(&scene.names.database).await;
-    for names in [&scene.names, &names] {
-        oracle::assert_at_rest(kafka, &client, &names.group, &[&names.topic]).await;
-    }
+}
+
+/// The foreign key has waited twice, each time for half a second at least; what came before it has not.
+fn assert_waited(letters: &[DeadLetter], moments: &[i64]) {
+    let orphan = letters.iter().position(|letter| letter.code == "23503").unwrap();
+    let waited = moments[orphan] - moments[orphan - 1];
+    assert!(waited >= 950 && letters[orphan - 1].origin.1 == letters[orphan].origin.1, "waited {waited} ms");
 }
 
 /// All of a topic's letters, in the order of their origins, repeats and all.

@@ -181,7 +181,6 @@ async fn says_what_is_not_there() {
     dlq(&["show", &names.topic, file.arg()]).await.refuses(78, &[&names.dead_letters, "does not exist"]);
     dlq(&["list", "/nowhere/forebay.toml"]).await.refuses(78, &["/nowhere/forebay.toml"]);
     dlq(&["list", file.arg(), "--since", "yesterday"]).await.refuses(2, &["--since", "how long ago"]);
-    dlq(&["redrive", "orders"]).await.refuses(2, &["`forebay dlq redrive orders` is not built yet"]);
     let dropping = manifest.set("dead-letter", "\"drop\"").write();
     let sentence = format!("binding `{}` has no dead-letter topic", names.topic);
     dlq(&["list", &names.topic, dropping.arg()]).await.refuses(2, &[&sentence]);

@@ -170,7 +170,7 @@ pub enum Action {
     /// Run the handler.
     Compute(Command),
     /// Write rows, outbox and position in one transaction.
-    Write(Write),
+    Write(Box<Write>),
     /// Send messages that were committed.
     Send {
         /// Names them in [`Event::Sent`].

@@ -84,6 +84,8 @@ impl<'a> Judge<'a> {
         let before = flood.map(|_| self.run.clone());
         match (self.run.push(fault), flood) {
             (None, None) => return std::ops::ControlFlow::Continue(()),
+            // It may be the start of what fails alike: the next record tells.
+            (None, Some(_)) if fault.is_some() && self.run.length() > 1 => return std::ops::ControlFlow::Continue(()),
             // What fails alike is nobody's message, however many there are.
             (Some(mut tripped), _) => {
                 tripped.from += self.write.from;

@@ -14,6 +14,7 @@ mod tests;
 use jiff::Timestamp;
 
 use crate::budget::Permit;
+use crate::dead_letter::returned_to;
 use crate::letter::families::Said;
 use crate::record::{At, RawHeader, Record};
 
@@ -83,7 +84,7 @@ impl Letter {
             Family::Forebay => index < start,
             Family::Kafka | Family::Spring | Family::Connect => !family.has(name),
         });
-        let is_original: Box<[bool]> = is_original.collect();
+        let mut is_original: Box<[bool]> = is_original.collect();
         let own = headers.get(start..).unwrap_or_default();
         let Said {
             origin,
@@ -99,6 +100,20 @@ impl Letter {
             runs,
             is_value_kept,
         } = Said::of(family, own);
+        // A record that we sent back and another program failed at brings our count among its own headers.
+        let mut redrives = redrives.unwrap_or(0);
+        if let Some(origin) = origin.as_ref().filter(|_| family != Family::Forebay) {
+            let own = |(index, is): (usize, &bool)| is.then_some(index);
+            let indices: Vec<usize> = is_original.iter().enumerate().filter_map(own).collect();
+            let originals: Vec<RawHeader<'_>> =
+                indices.iter().filter_map(|index| headers.get(*index).copied()).collect();
+            if let Some(count) = returned_to(&origin.topic, &originals) {
+                redrives = count;
+                for index in indices.iter().rev().take(2) {
+                    is_original.get_mut(*index).into_iter().for_each(|is| *is = false);
+                }
+            }
+        }
         Self {
             family,
             origin,
@@ -110,7 +125,7 @@ impl Letter {
             digest,
             failed_at,
             id,
-            redrives: redrives.unwrap_or(0),
+            redrives,
             delivery_count: runs,
             is_value_kept,
             is_original,

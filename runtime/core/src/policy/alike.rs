@@ -1,6 +1,8 @@
 //! When everything fails alike it is nobody's message: records in a row of one partition that fail with the same fault
 //! are the handler's or the schema's fault, and none of them is dead-lettered.
 
+use std::sync::Arc;
+
 use crate::fault::Fault;
 
 /// From this many like faults in a row on, it is not the records.
@@ -17,7 +19,7 @@ pub struct Run {
     /// Records of that batch seen so far.
     seen: usize,
     /// What a person said is the records' fault after all.
-    accepted: Option<Fault>,
+    accepted: Option<Arc<Fault>>,
 }
 
 /// What a run makes of a batch.
@@ -37,9 +39,14 @@ impl Run {
         Self { accepted: self.accepted.clone(), ..Self::default() }
     }
 
+    /// Returns how many records in a row failed alike up to here.
+    pub fn length(&self) -> usize {
+        self.before + self.here
+    }
+
     /// From now on this fault is the records': they end as dead letters, however many fail with it.
     pub fn accept(&mut self, fault: Fault) {
-        self.accepted = Some(fault);
+        self.accepted = Some(Arc::new(fault));
     }
 
     /// Starts a batch: what it adds to a run that is going on can still be withheld.

@@ -73,11 +73,12 @@ impl Shell {
                 Action::Acquire => self.asked.push(Asked::Acquire),
                 Action::StartAt { offset, .. } => self.asked.push(Asked::Seek(offset)),
                 Action::Compute(command) => self.asked.push(Asked::Compute(command)),
-                Action::Write(write) => self.asked.push(Asked::Write(write)),
+                Action::Write(write) => self.asked.push(Asked::Write(*write)),
                 Action::Send { id, messages } => self.asked.push(Asked::Send(id, messages)),
                 Action::Commit { offset, .. } => commits.push(offset),
                 Action::WakeAt(at) => self.wake = Some(at),
-                Action::Pause(cause) => panic!("nothing limits the share of dead letters here: {cause:?}"),
+                // No share of dead letters is limited here.
+                Action::Pause(_) => {}
                 Action::Drained => self.is_drained = true,
             }
         }

@@ -49,7 +49,8 @@ pub(super) async fn post(remote: &Remote, path: &str) -> Result<(), Error> {
         let stream = TcpStream::connect(authority).await.map_err(|error| away(error.to_string()))?;
         let shaken = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
         let (mut sender, connection) = shaken.map_err(|error| away(error.to_string()))?;
-        tokio::spawn(connection);
+        let mut serving = tokio::task::JoinSet::new();
+        serving.spawn(connection);
         let mut request = Request::builder().method(Method::POST).uri(path).header(HOST, authority);
         if let Some(token) = &remote.token {
             request = request.header(AUTHORIZATION, format!("Bearer {}", token.expose().trim()));

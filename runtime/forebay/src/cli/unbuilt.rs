@@ -50,8 +50,8 @@ pub(super) fn refuse(what: &str) -> Error {
     Error::new(
         ErrorKind::Usage,
         format!(
-            "{what} is not built yet; this version has `run`, `dev`, `check`, `init`, `position`, `dlq list`, \
-             `dlq show`, `plugin new`, `plugin build` and `version`"
+            "{what} is not built yet; this version has `run`, `dev`, `check`, `init`, `position`, `pause`, `resume`, \
+             `dlq list`, `dlq show`, `dlq redrive`, `plugin new`, `plugin build` and `version`"
         ),
     )
 }

@@ -278,7 +278,7 @@ impl Shell {
                     self.around.group.start_at(&self.at, self.assignment, Start { offset, leader_epoch });
                 }
                 Action::Compute(command) => self.compute(command),
-                Action::Write(write) => self.write(write),
+                Action::Write(write) => self.write(*write),
                 Action::Send { id, messages } => {
                     self.unsent.push_back((id, messages));
                     self.send_next();

@@ -94,7 +94,8 @@ impl Steering {
     pub(super) fn begin(&self, write: &Write, now: Duration) -> Option<(Level, Count)> {
         let flood = self.flood.as_ref()?;
         let handled = write.handled.get(write.from..).unwrap_or_default();
-        let dead = handled.iter().filter(|handled| handled.is_dead()).count() as u64;
+        // What the handler rejects is final; a fault may turn out to be nobody's message.
+        let dead = handled.iter().filter(|handled| handled.is_rejected()).count() as u64;
         let batch = Count { records: handled.len() as u64, dead };
         Some((flood.lock().begin(batch, now), batch))
     }

@@ -197,6 +197,12 @@ impl Postgres {
         self.timeouts.statement + MARGIN
     }
 
+    /// How long a transaction may take to start: a lock may be waited for, and a dead connection is still noticed within
+    /// `timeouts.idle`.
+    pub(super) fn start_within(&self) -> Duration {
+        (self.timeouts.lock + self.look_after()).min(self.timeouts.idle * 3 / 4)
+    }
+
     /// How long a connection may be silent before the server is asked after it: asking and waiting for what is on its way
     /// stay within `timeouts.idle`.
     pub(super) fn look_after(&self) -> Duration {

@@ -53,7 +53,9 @@ impl Dial {
     pub(super) async fn open(&self, config: &Config) -> Result<Connection, Error> {
         let mut marked = config.clone();
         let options = config.get_options().map_or(String::new(), |options| format!("{options} "));
-        marked.options(format!("{options}-c {SETTING}={}", self.secret));
+        // What is prepared before a transaction starts waits for locks as well, and no longer than within one.
+        let lock = self.sink.timeouts.lock.as_millis();
+        marked.options(format!("{options}-c {SETTING}={} -c lock_timeout={lock}", self.secret));
         match self.inner.connect(&marked).await {
             Ok((client, task)) => {
                 if !self.is_own(&client).await? {

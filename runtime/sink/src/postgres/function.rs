@@ -5,7 +5,7 @@
 //! Values come in one array for each way to travel. A record's *steps* say which statement, how many rows, and where their
 //! values start.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,6 @@ use forebay_core::verdict::Verdict;
 use tokio_postgres::Error;
 use tracing::info;
 
-use crate::ledger::LaneKey;
 use crate::postgres::bind::Wire;
 use crate::postgres::verdict::{self, chain, of_error};
 
@@ -33,7 +32,7 @@ pub(super) struct Shape {
     pub(super) wires: Vec<Wire>,
 }
 
-/// A function's statements: calling it makes it where the connection does not have it yet.
+/// A function: the statement that makes it, and the one that calls it.
 #[derive(Debug)]
 pub(super) struct Function {
     pub(super) create: String,
@@ -48,8 +47,6 @@ pub(super) struct Functions {
     known: Mutex<BTreeMap<String, Known>>,
     /// Set when the server refuses to make one; never taken back.
     is_refused: AtomicBool,
-    /// Lanes whose last piece held a refused record.
-    expecting: Mutex<HashSet<LaneKey>>,
 }
 
 #[derive(Debug, Default)]
@@ -79,17 +76,6 @@ impl Functions {
         let numbers = shapes.iter().filter_map(|shape| known.iter().position(|other| other == shape)).collect();
         let function = function.get_or_insert_with(|| Arc::new(Function::new(known, deferred)));
         Some((function.clone(), numbers))
-    }
-
-    /// Whether a lane's next batch is likely to be refused.
-    pub(super) fn is_expecting(&self, lane: &LaneKey) -> bool {
-        self.expecting.lock().unwrap_or_else(PoisonError::into_inner).contains(lane)
-    }
-
-    /// Notes whether a lane's next batch is likely to be refused.
-    pub(super) fn expect(&self, lane: &LaneKey, is_expecting: bool) {
-        let mut expecting = self.expecting.lock().unwrap_or_else(PoisonError::into_inner);
-        _ = if is_expecting { expecting.insert(lane.clone()) } else { expecting.remove(lane) };
     }
 
     /// Whether the server has refused to make a function.
@@ -142,7 +128,7 @@ impl Function {
 /// Three arrays of steps, where their values start and the values for each way to travel, and whether a foreign key may wait.
 const PARAMETERS: usize = 3 + 2 * Wire::ALL.len() + 1;
 
-/// The places of a parameter's types, in the order of the parameters.
+/// Returns the parameters' types, in their order.
 pub(super) fn parameter_types() -> impl Iterator<Item = postgres_types::Type> {
     use postgres_types::Type;
     let steps = std::iter::repeat_n(Type::INT4_ARRAY, 3 + Wire::ALL.len());
@@ -157,18 +143,7 @@ fn body(shapes: &[Shape], deferred: &str) -> String {
         let _infallible =
             write!(declared, "{name}_starts alias for ${starts};\n{name}s alias for ${pool};\n{name}s_at int4;\n");
     }
-    let mut arms = String::new();
-    for (number, shape) in shapes.iter().enumerate() {
-        let _infallible = writeln!(arms, "when {number} then");
-        for wire in Wire::ALL.iter().filter(|wire| shape.wires.contains(wire)) {
-            let name = wire.type_name();
-            let _infallible = writeln!(arms, "{name}s_at := {name}_starts[step];");
-        }
-        let _infallible = writeln!(arms, "{};", shape.text);
-        if shape.op == Op::Insert {
-            arms.push_str(COUNTED);
-        }
-    }
+    let arms = arms(shapes);
     let (defer, check) = match deferred.is_empty() {
         true => (String::new(), ""),
         // Each record is checked at its end, as its own transaction would be.
@@ -224,6 +199,23 @@ code := null;
 return next;
 end "
     )
+}
+
+/// Each statement, with the places of its values before it.
+fn arms(shapes: &[Shape]) -> String {
+    let mut arms = String::new();
+    for (number, shape) in shapes.iter().enumerate() {
+        let _infallible = writeln!(arms, "when {number} then");
+        for wire in Wire::ALL.iter().filter(|wire| shape.wires.contains(wire)) {
+            let name = wire.type_name();
+            let _infallible = writeln!(arms, "{name}s_at := {name}_starts[step];");
+        }
+        let _infallible = writeln!(arms, "{};", shape.text);
+        if shape.op == Op::Insert {
+            arms.push_str(COUNTED);
+        }
+    }
+    arms
 }
 
 const COUNTED: &str = "get diagnostics written = row_count;

@@ -38,7 +38,7 @@ struct Search<'a> {
     refused: BTreeMap<usize, Fault>,
     /// What is still to be searched; the next range stands last.
     ranges: Vec<(Range<usize>, Way)>,
-    /// A piece with a refused record is seldom alone: neither the next ones nor the lane's next batch are tried as a whole.
+    /// A piece with a refused record is seldom alone: the next ones are not tried as a whole.
     is_expecting: bool,
     /// Where the transaction must end, and what was refused until then. What stood behind is taken back, and what stands
     /// before it on its way again.
@@ -74,7 +74,7 @@ impl<'a> Transaction<'a> {
             judge: Judge::new(self.write, retry),
             refused: BTreeMap::new(),
             ranges: pieces.map(|piece| (piece, Way::Whole)).collect(),
-            is_expecting: rows.is_some() && self.sink.functions().is_expecting(&self.context.key),
+            is_expecting: false,
             end: None,
         };
         let mut savepoint = Savepoint::default();
@@ -111,7 +111,6 @@ impl<'a> Transaction<'a> {
             search.refused.retain(|index, _| *index < start);
             search.ranges.push((start..done, way));
         }
-        self.sink.functions().expect(&self.context.key, search.is_expecting);
         Ok(search.finish(self.write.records.len()))
     }
 

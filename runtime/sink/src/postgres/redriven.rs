@@ -22,6 +22,9 @@ const UNSENT: &str = "select topic, partition, from_offset, next_offset, payload
 const SENT: &str = "delete from forebay.outbox where source = $1 and consumer_group = $2 and topic = $3 and partition = $4 \
     and next_offset = $5 and state = 'pending'";
 
+const KEEP: &str = "update forebay.outbox set state = 'kept' where source = $1 and consumer_group = $2 and topic = $3 \
+    and partition = $4 and next_offset = $5 and state = 'pending'";
+
 impl Postgres {
     /// Returns which of these letters were redriven already.
     ///
@@ -61,6 +64,18 @@ impl Postgres {
     /// # Errors
     /// Where the server is away.
     pub async fn sent(&self, key: &LaneKey, next: i64) -> Result<(), Verdict> {
+        self.settle(SENT, key, next).await
+    }
+
+    /// Keeps what its topic does not take.
+    ///
+    /// # Errors
+    /// Where the server is away.
+    pub async fn keep(&self, key: &LaneKey, next: i64) -> Result<(), Verdict> {
+        self.settle(KEEP, key, next).await
+    }
+
+    async fn settle(&self, sql: &str, key: &LaneKey, next: i64) -> Result<(), Verdict> {
         let LaneKey { source, group, topic, partition } = key;
         let params: [Param<'_>; 5] = [
             (source, Type::TEXT),
@@ -69,6 +84,6 @@ impl Postgres {
             (partition, Type::INT4),
             (&next, Type::INT8),
         ];
-        self.query(SENT, &params).await.map(drop)
+        self.query(sql, &params).await.map(drop)
     }
 }

@@ -74,7 +74,7 @@ impl Postgres {
     ) -> Result<T, Verdict> {
         let mut transaction = pin!(transaction);
         let end = Instant::now() + deadline;
-        let (mut answers, mut was_waiting) = (0, false);
+        let (mut answers, mut was_waiting, mut since) = (0, false, Instant::now());
         loop {
             let now = Instant::now();
             if now >= end {
@@ -89,13 +89,13 @@ impl Postgres {
             }
             let so_far = signs.answers.load(Ordering::Relaxed);
             if std::mem::replace(&mut answers, so_far) != so_far {
-                was_waiting = false;
+                (was_waiting, since) = (false, Instant::now());
                 continue;
             }
             // The transaction goes on meanwhile: the server may just have been slow.
             let why = tokio::select! {
                 result = transaction.as_mut() => return result,
-                backend = self.ask_after(signs.pid.load(Ordering::Relaxed)) => match backend {
+                backend = self.ask_after(signs.pid.load(Ordering::Relaxed), since) => match backend {
                     Backend::Working => None,
                     // Once may be a moment between two requests of ours.
                     Backend::Waiting => {
@@ -131,8 +131,12 @@ impl Postgres {
         let _later_by_itself = timeout(self.look_after(), end).await;
     }
 
-    async fn ask_after(&self, pid: i32) -> Backend {
+    async fn ask_after(&self, pid: i32, since: Instant) -> Backend {
         if pid == 0 {
+            // A statement that is prepared for the first time may wait for a lock before the transaction starts.
+            if since.elapsed() < self.start_within() {
+                return Backend::Working;
+            }
             return Backend::Gone("not even the start of a transaction was answered".to_owned());
         }
         let ask = async {

@@ -126,9 +126,6 @@ impl<'a> Transaction<'a> {
     async fn run(&self) -> Result<Committed, Verdict> {
         let judgement = unrefused(self.context, self.write);
         let done = judgement.done;
-        if !self.context.is_guarded() && self.sink.functions().is_expecting(&self.context.key) {
-            return self.run_isolated(done).await;
-        }
         let bound = self.bind(self.write.from..done).await?;
         let ending = Ending { judgement, refused: BTreeMap::new(), is_begun: false };
         match self.end(ending, bound).await {

@@ -22,6 +22,9 @@ const UNSENT: &str = "select topic, partition, from_offset, next_offset, payload
 const SENT: &str = "delete from forebay_outbox where source = ?1 and consumer_group = ?2 and topic = ?3 and partition = ?4 \
     and next_offset = ?5 and state = 'pending'";
 
+const KEEP: &str = "update forebay_outbox set state = 'kept' where source = ?1 and consumer_group = ?2 and topic = ?3 \
+    and partition = ?4 and next_offset = ?5 and state = 'pending'";
+
 impl Sqlite {
     /// Returns which of these letters were redriven already.
     ///
@@ -85,9 +88,21 @@ impl Sqlite {
     /// # Errors
     /// Where the file is away.
     pub async fn sent(&self, key: &LaneKey, next: i64) -> Result<(), Verdict> {
+        self.settle(SENT, key, next).await
+    }
+
+    /// Keeps what its topic does not take.
+    ///
+    /// # Errors
+    /// Where the file is away.
+    pub async fn keep(&self, key: &LaneKey, next: i64) -> Result<(), Verdict> {
+        self.settle(KEEP, key, next).await
+    }
+
+    async fn settle(&self, sql: &'static str, key: &LaneKey, next: i64) -> Result<(), Verdict> {
         let LaneKey { source, group, topic, partition } = key.clone();
         let removed = self.run(Absent::Refuse, move |connection| {
-            let removed = connection.execute(SENT, params![source, group, topic, partition, next]);
+            let removed = connection.execute(sql, params![source, group, topic, partition, next]);
             removed.map(drop).map_err(|error| of_error(&error))
         });
         removed.await.map_err(|verdict| named(self.name(), verdict))

@@ -214,7 +214,7 @@ impl Lane {
         let id = batch.id;
         if let Some(write) = batch.write(self.epoch, expected, self.run.clone(), settled.clone()) {
             self.writing = Some(InFlight { settled, batch: Some(id) });
-            actions.push(Action::Write(write));
+            actions.push(Action::Write(Box::new(write)));
         }
     }
 
@@ -255,7 +255,7 @@ impl Lane {
             let (epoch, leader_epoch, run) = (self.epoch, self.leader_epoch, self.run.clone());
             let nothing = Outcomes::new(Vec::new(), |_| Permit::free());
             let (records, handled) = (Arc::default(), Arc::new(nothing));
-            actions.push(Action::Write(Write {
+            actions.push(Action::Write(Box::new(Write {
                 records,
                 handled,
                 from: 0,
@@ -267,7 +267,7 @@ impl Lane {
                 run,
                 flood: None,
                 settled,
-            }));
+            })));
         }
     }
 

@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use crate::cli::check::of_kafka;
 use crate::cli::dlq::kept::Body;
 use crate::cli::dlq::redrive::end::End;
+use crate::cli::dlq::redrive::gauge::Gauge;
 use crate::cli::dlq::redrive::patience::{SEND, not_sent, patiently};
 use crate::cli::dlq::redrive::tally::Tally;
 use crate::cli::dlq::redrive::{Rules, is_of};
@@ -23,8 +24,8 @@ use crate::consumer::send;
 use crate::error::{Error, ErrorKind};
 use crate::telemetry;
 
-/// This many letters are sent, and then remembered, together.
-const CHUNK: usize = 100;
+/// This many letters are sent, and then remembered, together; no more than a second's where a rate is given.
+const CHUNK: u32 = 100;
 
 /// The way back.
 pub(super) struct Back<'a> {
@@ -37,6 +38,7 @@ pub(super) struct Back<'a> {
     /// Each binding that is meant, and what remembers its letters.
     memories: Vec<(&'a settings::Binding, Option<Database>)>,
     rules: Rules,
+    chunk: usize,
     waiting: Vec<(usize, Letter, Outgoing)>,
 }
 
@@ -61,21 +63,27 @@ impl<'a> Back<'a> {
             memories.push((*binding, sink));
         }
         let (partitions, waiting) = (HashMap::new(), Vec::new());
-        Ok(Self { manifest, place, admin, producer, partitions, memories, rules, waiting })
+        let chunk = rules.rate.map_or(CHUNK, |rate| rate.get().min(CHUNK));
+        let chunk = usize::try_from(chunk).unwrap_or(1);
+        Ok(Self { manifest, place, admin, producer, partitions, memories, rules, chunk, waiting })
     }
 
-    pub(super) async fn letter(&mut self, letter: Letter, tally: &mut Tally) -> Result<(), Error> {
+    pub(super) async fn letter(&mut self, letter: Letter, gauge: &mut Gauge, tally: &mut Tally) -> Result<(), Error> {
         let end = match self.memories.iter().position(|(binding, _)| is_of(binding, &letter)) {
             None => End::Foreign,
             Some(_) if letter.is_used_up(self.rules.max_redrives) => End::UsedUp,
-            Some(index) => match self.message(index, &letter).await? {
-                Ok(message) if self.rules.dry_run => End::Returned(message.topic.to_string()),
-                Ok(message) => {
-                    self.waiting.push((index, letter, message));
-                    return if self.waiting.len() >= CHUNK { self.flush(tally).await } else { Ok(()) };
+            Some(index) if self.knows(index, &letter).await? => End::Known,
+            Some(index) => {
+                gauge.pass().await;
+                match self.message(&letter).await? {
+                    Ok(message) if self.rules.dry_run => End::Returned(message.topic.to_string()),
+                    Ok(message) => {
+                        self.waiting.push((index, letter, message));
+                        return if self.waiting.len() >= self.chunk { self.flush(tally).await } else { Ok(()) };
+                    }
+                    Err(end) => end,
                 }
-                Err(end) => end,
-            },
+            }
         };
         tally.add(&letter, &end);
         Ok(())
@@ -92,14 +100,14 @@ impl<'a> Back<'a> {
         Ok(count)
     }
 
-    async fn message(&mut self, index: usize, letter: &Letter) -> Result<Result<Outgoing, End>, Error> {
-        if let Some((_, Some(memory))) = self.memories.get(index) {
-            memory.ledger_id().await.map_err(|verdict| crate::cli::init::of_verdict(&verdict))?;
-            let ids = [letter.memory()];
-            if !patiently(async || memory.redriven(&ids).await).await?.is_empty() {
-                return Ok(Err(End::Known));
-            }
-        }
+    async fn knows(&self, index: usize, letter: &Letter) -> Result<bool, Error> {
+        let Some((_, Some(memory))) = self.memories.get(index) else { return Ok(false) };
+        patiently(async || memory.ledger_id().await).await?;
+        let ids = [letter.memory()];
+        Ok(!patiently(async || memory.redriven(&ids).await).await?.is_empty())
+    }
+
+    async fn message(&mut self, letter: &Letter) -> Result<Result<Outgoing, End>, Error> {
         let Some(Origin { topic, partition, .. }) = &letter.origin else { return Ok(Err(End::Foreign)) };
         // Nobody takes it there: the others would wait for it in vain.
         if *partition >= self.partitions(topic).await? {

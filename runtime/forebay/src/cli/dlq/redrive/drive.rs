@@ -64,13 +64,14 @@ impl Drive {
         Ok(())
     }
 
+    /// Whether an earlier run has redriven it.
+    pub(super) async fn knows(&self, letter: &Letter) -> Result<bool, Error> {
+        let ids = [letter.memory()];
+        Ok(!patiently(async || self.sink.redriven(&ids).await).await?.is_empty())
+    }
+
     /// Redrives one letter.
     pub(super) async fn letter(&self, manifest: &Manifest, place: &Place<'_>, letter: &Letter) -> Result<End, Error> {
-        let memory = letter.memory();
-        let ids = [memory.clone()];
-        if !patiently(async || self.sink.redriven(&ids).await).await?.is_empty() {
-            return Ok(End::Known);
-        }
         let body = Body::find(manifest, place, letter).await?;
         if let Body::Lost(why) = body {
             return Ok(End::Lost(why));
@@ -95,7 +96,7 @@ impl Drive {
         if self.rules.dry_run {
             return Ok(end_of(&fate(&handled, None)));
         }
-        self.apply(letter, records, handled, memory, is_guarded).await
+        self.apply(letter, records, handled, is_guarded).await
     }
 
     async fn run(&self, records: &Arc<Vec<Record>>) -> Result<Handled, Error> {
@@ -118,9 +119,9 @@ impl Drive {
         letter: &Letter,
         records: Arc<Vec<Record>>,
         handled: Handled,
-        id: String,
         is_guarded: bool,
     ) -> Result<End, Error> {
+        let id = letter.memory();
         let binding = self.binding.settings.name.clone();
         let origin = Origin { redrives: letter.redrives + 1, ..Origin::clone(&self.prepared.origin) };
         let handled = Arc::new(Outcomes::new(vec![handled], |_| Permit::free()));
@@ -175,12 +176,15 @@ impl Drive {
         let why = Mutex::new(None);
         failpoint::pass("before-send");
         let sent = send::send(&self.producer, messages, |trouble| *why.lock() = trouble);
-        if !matches!(tokio::time::timeout(SEND, sent).await, Ok(Some(_))) {
+        let Ok(Some(refused)) = tokio::time::timeout(SEND, sent).await else {
             return Err(not_sent(why.into_inner()));
-        }
+        };
         failpoint::pass("after-send");
-        // A letter whose value its topic does not take stands in the outbox as it did before.
-        patiently(async || self.sink.sent(key, next).await).await
+        if refused.is_empty() {
+            patiently(async || self.sink.sent(key, next).await).await
+        } else {
+            patiently(async || self.sink.keep(key, next).await).await
+        }
     }
 }
 

@@ -3,18 +3,17 @@
 mod back;
 mod drive;
 mod end;
+mod gauge;
 mod patience;
 mod tally;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use forebay_core::letter::Letter;
 use forebay_core::manifest::settings::{self, Manifest};
 use forebay_kafka::{Admin, Producer};
-use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::app;
 use crate::cli::check::of_kafka;
@@ -23,6 +22,7 @@ use crate::cli::dlq::letters::Letters;
 use crate::cli::dlq::redrive::back::Back;
 use crate::cli::dlq::redrive::drive::Drive;
 use crate::cli::dlq::redrive::end::End;
+use crate::cli::dlq::redrive::gauge::Gauge;
 use crate::cli::dlq::redrive::tally::Tally;
 use crate::cli::dlq::usage;
 use crate::cli::dlq::which::{Place, Which};
@@ -41,7 +41,7 @@ pub(super) struct Redrive {
     /// The letter with this `forebay.id`
     #[arg(long)]
     id: Option<String>,
-    /// No more letters than this
+    /// No more letters than this; those that were redriven before do not count
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
     /// Where to: through the handler, or back to the topic they came from
@@ -74,6 +74,7 @@ pub(super) struct Rules {
     dry_run: bool,
     allow_stale: bool,
     max_redrives: u32,
+    rate: Option<NonZeroU32>,
 }
 
 impl Redrive {
@@ -81,7 +82,8 @@ impl Redrive {
         let (manifest, name) = self.which.manifest()?;
         let places = self.which.places(&manifest, name.as_deref())?;
         let [place] = places.topics.as_slice() else { return Err(places.not_one()) };
-        let rules = Rules { dry_run: self.dry_run, allow_stale: self.allow_stale, max_redrives: self.max_redrives };
+        let Self { dry_run, allow_stale, max_redrives, rate, .. } = self;
+        let rules = Rules { dry_run, allow_stale, max_redrives, rate };
         app::runtime()?.block_on(async {
             let mut tally = Tally::new(as_json, rules.dry_run);
             let driven = match self.to {
@@ -103,20 +105,27 @@ impl Redrive {
     ) -> Result<(), Error> {
         let producer = Producer::start(&manifest.kafka).map_err(|error| of_kafka(&error))?;
         let mut drives: Vec<Drive> = Vec::new();
-        for binding in bindings(manifest, place)? {
+        let bindings = bindings(manifest, place)?;
+        // Who is away is found out here, before anything waits for it.
+        let mut letters = self.letters(manifest, place).await?;
+        for binding in bindings {
             let drive = Drive::start(binding, &producer, place.topic, rules).await?;
             if !rules.dry_run {
                 drive.finish_what_was_cut_short().await?;
             }
             drives.push(drive);
         }
-        let mut letters = self.letters(manifest, place).await?;
-        let mut pace = self.pace();
-        while let Some(letter) = letters.next().await? {
-            wait(&mut pace).await;
+        let mut gauge = Gauge::new(self.limit, rules.rate);
+        while !gauge.is_full()
+            && let Some(letter) = letters.next().await?
+        {
             let end = match drives.iter().find(|drive| drive.is_for(&letter)) {
                 Some(_) if letter.is_used_up(rules.max_redrives) => End::UsedUp,
-                Some(drive) => drive.letter(manifest, place, &letter).await?,
+                Some(drive) if drive.knows(&letter).await? => End::Known,
+                Some(drive) => {
+                    gauge.pass().await;
+                    drive.letter(manifest, place, &letter).await?
+                }
                 None => End::Foreign,
             };
             tally.add(&letter, &end);
@@ -134,31 +143,20 @@ impl Redrive {
         let producer = Producer::start(&manifest.kafka).map_err(|error| of_kafka(&error))?;
         let mut back = Back::start(manifest, place, producer, rules)?;
         let mut letters = self.letters(manifest, place).await?;
-        let mut pace = self.pace();
-        while let Some(letter) = letters.next().await? {
-            wait(&mut pace).await;
-            back.letter(letter, tally).await?;
+        let mut gauge = Gauge::new(self.limit, rules.rate);
+        while !gauge.is_full()
+            && let Some(letter) = letters.next().await?
+        {
+            back.letter(letter, &mut gauge, tally).await?;
         }
         back.flush(tally).await
     }
 
     async fn letters<'a>(&self, manifest: &'a Manifest, place: &Place<'a>) -> Result<Letters<'a>, Error> {
-        let mut filter = self.choice.clone().filter(self.limit);
+        // Where only some are wanted, partitions come one after the other; how many is counted here.
+        let mut filter = self.choice.clone().filter(self.limit.map(|_| u64::MAX));
         filter.id.clone_from(&self.id);
         Letters::open(&manifest.kafka, place, filter).await
-    }
-
-    fn pace(&self) -> Option<Interval> {
-        let each = Duration::from_secs(1) / self.rate?.get();
-        let mut pace = tokio::time::interval(each);
-        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Some(pace)
-    }
-}
-
-async fn wait(pace: &mut Option<Interval>) {
-    if let Some(pace) = pace {
-        pace.tick().await;
     }
 }
 

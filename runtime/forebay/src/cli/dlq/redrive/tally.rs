@@ -102,14 +102,17 @@ fn told(letter: &Letter, end: &End) -> Json {
         "partition": letter.partition(), "offset": letter.offset(), "id": letter.id, "redrives": letter.redrives,
         "end": end.as_str(),
     });
-    match end {
-        End::Applied(effects) => told["effects"] = effects.iter().map(effect_json).collect(),
-        End::Skipped(why) | End::Stale(why) | End::Lost(why) => told["why"] = json!(why),
+    let more = match end {
+        End::Applied(effects) => Some(("effects", effects.iter().map(effect_json).collect())),
+        End::Skipped(why) | End::Stale(why) | End::Lost(why) => Some(("why", json!(why))),
         End::Failed(class, code, message) => {
-            told["failure"] = json!({ "class": class, "code": code, "message": message })
+            Some(("failure", json!({ "class": class, "code": code, "message": message })))
         }
-        End::Returned(topic) => told["topic"] = json!(topic),
-        End::Known | End::UsedUp | End::Foreign => {}
+        End::Returned(topic) => Some(("topic", json!(topic))),
+        End::Known | End::UsedUp | End::Foreign => None,
+    };
+    if let (Some(told), Some((name, value))) = (told.as_object_mut(), more) {
+        told.insert(name.to_owned(), value);
     }
     told
 }
