@@ -197,16 +197,27 @@ fn text(value: &Value) -> Option<Cow<'_, str>> {
             }
             hex.into()
         }
-        // Text beside micros in one column: the epoch's own input syntax.
+        // Text beside micros in one column.
         Value::TimestampMicros(micros) => timestamp(*micros).into(),
     })
 }
 
+/// A time in PostgreSQL's words, over its whole range, which is wider than four digits of a year. The date is Howard
+/// Hinnant's `civil_from_days`.
 fn timestamp(micros: i64) -> String {
-    match jiff::Timestamp::from_microsecond(micros) {
-        Ok(timestamp) => timestamp.to_string(),
-        Err(_) => micros.to_string(),
-    }
+    const DAY: i64 = 86_400_000_000;
+    let (days, rest) = (micros.div_euclid(DAY) + 719_468, micros.rem_euclid(DAY));
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (year, suffix) = if year > 0 { (year, "") } else { (1 - year, " BC") };
+    let (seconds, micros) = (rest / 1_000_000, rest % 1_000_000);
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02} {hours:02}:{minutes:02}:{seconds:02}.{micros:06}+00{suffix}")
 }
 
 /// A timestamp with time zone in microseconds since the Unix epoch, over PostgreSQL's whole range.
@@ -224,4 +235,18 @@ impl ToSql for Micros {
     }
 
     to_sql_checked!();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_postgresqls_words() {
+        assert_eq!(timestamp(i64::MAX), "294247-01-10 04:00:54.775807+00");
+        assert_eq!(timestamp(-210_866_803_200_000_000), "4714-11-24 00:00:00.000000+00 BC");
+        assert_eq!(timestamp(-62_135_596_800_000_001), "0001-12-31 23:59:59.999999+00 BC");
+        assert_eq!(timestamp(0), "1970-01-01 00:00:00.000000+00");
+        assert_eq!(timestamp(951_782_400_000_000), "2000-02-29 00:00:00.000000+00");
+    }
 }
