@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::dlq::{dlq, kafka_only};
 use crate::letters;
+use crate::scene::noise;
 
 fn header(name: &str, value: &[u8]) -> Header {
     (name.as_bytes().to_vec(), Some(value.to_vec()))
@@ -109,16 +110,6 @@ async fn counts_no_further_than_what_is_committed() {
     send().await;
     assert_eq!(count().await, 2, "a transaction is open");
     producer.abort();
-}
-
-/// Bytes that no codec makes smaller, as a JSON string's inside.
-fn noise(bytes: usize) -> String {
-    let mut state = 7_u64;
-    let letters = (0..bytes).map(|_| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        char::from(b'#' + u8::try_from((state >> 33) % 57).unwrap())
-    });
-    letters.collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,6 +15,8 @@ use forebay_tests::record::{Header, Record};
 use forebay_tests::{place, reader};
 use serde_json::Value;
 
+use crate::scene::noise;
+
 const STOP: Duration = Duration::from_secs(25);
 
 /// The promised headers, behind the record's own.
@@ -220,16 +222,6 @@ async fn bad_bytes() {
     assert_eq!(metrics.sum("forebay_records_total", &[]), acks.len() as f64);
     let client = postgres.connect(&names.database).await;
     oracle::assert_at_rest(kafka, &client, &names.group, &[&names.topic]).await;
-}
-
-/// Bytes that no codec makes smaller, as a JSON string's inside.
-fn noise(bytes: usize) -> String {
-    let mut state = 1_u64;
-    let letters = (0..bytes).map(|_| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        char::from(b'#' + u8::try_from((state >> 33) % 57).unwrap())
-    });
-    letters.collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -173,3 +173,13 @@ pub(crate) fn effect(op: &str, target: &str, columns: Value) -> Value {
 pub(crate) fn refused(offset: i64, code: &str) -> (i64, String, String) {
     (offset, "data".to_owned(), code.to_owned())
 }
+
+/// Bytes that no codec makes smaller, as a JSON string's inside.
+pub(crate) fn noise(bytes: usize) -> String {
+    let mut state = 1_u64;
+    let letters = (0..bytes).map(|_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(b'#' + u8::try_from((state >> 33) % 57).expect("57 fits a byte"))
+    });
+    letters.collect()
+}

@@ -100,20 +100,8 @@ impl Letter {
             runs,
             is_value_kept,
         } = Said::of(family, own);
-        // A record that we sent back and another program failed at brings our count among its own headers.
-        let mut redrives = redrives.unwrap_or(0);
-        if let Some(origin) = origin.as_ref().filter(|_| family != Family::Forebay) {
-            let own = |(index, is): (usize, &bool)| is.then_some(index);
-            let indices: Vec<usize> = is_original.iter().enumerate().filter_map(own).collect();
-            let originals: Vec<RawHeader<'_>> =
-                indices.iter().filter_map(|index| headers.get(*index).copied()).collect();
-            if let Some(count) = returned_to(&origin.topic, &originals) {
-                redrives = count;
-                for index in indices.iter().rev().take(2) {
-                    is_original.get_mut(*index).into_iter().for_each(|is| *is = false);
-                }
-            }
-        }
+        let came_back = origin.as_ref().filter(|_| family != Family::Forebay);
+        let came_back = came_back.and_then(|origin| take_count(&origin.topic, &headers, &mut is_original));
         Self {
             family,
             origin,
@@ -125,7 +113,7 @@ impl Letter {
             digest,
             failed_at,
             id,
-            redrives,
+            redrives: came_back.or(redrives).unwrap_or(0),
             delivery_count: runs,
             is_value_kept,
             is_original,
@@ -187,4 +175,16 @@ impl Letter {
         let all = self.record.headers().zip(&self.is_original);
         all.filter(move |(_, is)| **is == original).map(|(header, _)| header)
     }
+}
+
+/// A record that we sent back and another program failed at brings our two headers as the last of its own: they are no
+/// more the original's, and say how often it came back.
+fn take_count(topic: &str, headers: &[RawHeader<'_>], is_original: &mut [bool]) -> Option<u32> {
+    let own: Vec<usize> = is_original.iter().enumerate().filter_map(|(index, is)| is.then_some(index)).collect();
+    let originals: Vec<RawHeader<'_>> = own.iter().filter_map(|index| headers.get(*index).copied()).collect();
+    let count = returned_to(topic, &originals)?;
+    for index in own.iter().rev().take(2) {
+        is_original.get_mut(*index).into_iter().for_each(|is| *is = false);
+    }
+    Some(count)
 }

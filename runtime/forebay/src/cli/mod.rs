@@ -1,6 +1,7 @@
 //! The command line.
 
 mod check;
+mod columns;
 mod dev;
 mod dlq;
 mod init;

@@ -31,14 +31,7 @@ impl Postgres {
     /// # Errors
     /// Where the server is away.
     pub async fn begin_record(&self, key: &LaneKey, owner: &str, record: Option<i64>) -> Result<(), Verdict> {
-        let LaneKey { source, group, topic, partition } = key;
-        let lane: [Param<'_>; 5] = [
-            (source, Type::TEXT),
-            (group, Type::TEXT),
-            (topic, Type::TEXT),
-            (partition, Type::INT4),
-            (&owner, Type::TEXT),
-        ];
+        let lane = lane(key, &owner);
         match &record {
             Some(record) => self.query(BEGIN, &[&lane[..], &[(record as _, Type::INT8)]].concat()).await,
             None => self.query(CLEAR, &lane).await,
@@ -51,14 +44,12 @@ impl Postgres {
     /// # Errors
     /// Where the server is away.
     pub async fn release(&self, key: &LaneKey, owner: &str) -> Result<(), Verdict> {
-        let LaneKey { source, group, topic, partition } = key;
-        let lane: [Param<'_>; 5] = [
-            (source, Type::TEXT),
-            (group, Type::TEXT),
-            (topic, Type::TEXT),
-            (partition, Type::INT4),
-            (&owner, Type::TEXT),
-        ];
+        let lane = lane(key, &owner);
         self.query(RELEASE, &lane).await.map(drop)
     }
+}
+
+fn lane<'a>(key: &'a LaneKey, owner: &'a &str) -> [Param<'a>; 5] {
+    let LaneKey { source, group, topic, partition } = key;
+    [(source, Type::TEXT), (group, Type::TEXT), (topic, Type::TEXT), (partition, Type::INT4), (owner, Type::TEXT)]
 }

@@ -5,6 +5,7 @@ use forebay_core::manifest::settings::Manifest;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::cli::columns::columns;
 use crate::cli::dlq::json::harmless;
 use crate::cli::dlq::letters::Letters;
 use crate::cli::dlq::readable::line;
@@ -112,19 +113,4 @@ fn row(group: &Group, count: &Count) -> [String; 7] {
 /// A fraction of a second is nothing to look at.
 fn seconds(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
-}
-
-/// Sets lines under each other, two spaces between columns.
-fn columns(lines: &[[String; 7]]) -> String {
-    let mut widths = [0; 7];
-    for line in lines {
-        for (width, cell) in widths.iter_mut().zip(line) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let text = lines.iter().map(|line| {
-        let cells = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    });
-    text.collect::<Vec<_>>().join("\n")
 }

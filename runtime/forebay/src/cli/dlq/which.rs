@@ -60,7 +60,7 @@ impl Which {
 
     /// Returns the topics that are meant.
     pub(super) fn places<'a>(&'a self, manifest: &'a Manifest, name: Option<&str>) -> Result<Places<'a>, Error> {
-        let named = name.map(|name| binding(manifest, name)).transpose()?;
+        let named = name.map(|name| manifest.binding(name).map_err(usage)).transpose()?;
         let meant = manifest.bindings.iter().filter(|binding| named.is_none_or(|named| named.name == binding.name));
         if let Some(topic) = &self.topic {
             let group = named.or(manifest.bindings.first()).map_or("forebay", |binding| binding.group.as_str());
@@ -115,12 +115,4 @@ fn topic_of(binding: &Binding) -> Option<&str> {
         DeadLetter::Topic { topic, .. } => Some(topic),
         DeadLetter::Drop => None,
     }
-}
-
-fn binding<'a>(manifest: &'a Manifest, name: &str) -> Result<&'a Binding, Error> {
-    let found = manifest.bindings.iter().find(|binding| binding.name == name);
-    found.ok_or_else(|| {
-        let names: Vec<&str> = manifest.bindings.iter().map(|binding| binding.name.as_str()).collect();
-        usage(format!("the manifest has no binding `{name}`; it has {}", names.join(", ")))
-    })
 }

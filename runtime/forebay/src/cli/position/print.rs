@@ -3,6 +3,7 @@
 use forebay_core::lane::position::{LedgerRow, Resolution};
 use serde_json::{Value, json};
 
+use crate::cli::columns::columns;
 use crate::cli::position::facts::{Facts, PartitionFacts};
 use crate::telemetry;
 
@@ -85,19 +86,4 @@ fn partition(facts: &Facts<'_>, one: &PartitionFacts) -> Value {
         "log": { "start": low, "end": high },
         "lag_messages": one.position(facts).map(|position| (high - position).max(0)), "then": then, "why": why,
     })
-}
-
-/// Sets lines under each other, two spaces between columns.
-fn columns(lines: &[[String; 7]]) -> String {
-    let mut widths = [0; 7];
-    for line in lines {
-        for (width, cell) in widths.iter_mut().zip(line) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let text = lines.iter().map(|line| {
-        let cells = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    });
-    text.collect::<Vec<_>>().join("\n")
 }
