@@ -55,13 +55,15 @@ impl Drive {
         is_of(&self.binding.settings, letter)
     }
 
-    /// Sends what an earlier run has decided and did not come to send.
-    pub(super) async fn finish_what_was_cut_short(&self) -> Result<(), Error> {
+    /// Sends what an earlier run has decided and did not come to send; returns whether there was any.
+    pub(super) async fn finish_what_was_cut_short(&self) -> Result<bool, Error> {
         let LaneKey { source, group, .. } = &self.key;
-        for unsent in patiently(async || self.sink.unsent(source, group).await).await? {
+        let left = patiently(async || self.sink.unsent(source, group).await).await?;
+        let any = !left.is_empty();
+        for unsent in left {
             self.send(&unsent.key, unsent.next, unsent.messages).await?;
         }
-        Ok(())
+        Ok(any)
     }
 
     /// Whether an earlier run has redriven it.

@@ -108,12 +108,15 @@ impl Redrive {
         let bindings = bindings(manifest, place)?;
         // Who is away is found out here, before anything waits for it.
         let mut letters = self.letters(manifest, place).await?;
+        let mut more = false;
         for binding in bindings {
             let drive = Drive::start(binding, &producer, place.topic, rules).await?;
-            if !rules.dry_run {
-                drive.finish_what_was_cut_short().await?;
-            }
+            more |= !rules.dry_run && drive.finish_what_was_cut_short().await?;
             drives.push(drive);
+        }
+        // Letters among what an earlier run left to send are redriven by this one, too.
+        if more {
+            letters = self.letters(manifest, place).await?;
         }
         let mut gauge = Gauge::new(self.limit, rules.rate);
         while !gauge.is_full()
