@@ -15,7 +15,7 @@ use crate::error::HandleError;
 use crate::imports::Log;
 use crate::limits::{EFFECTS_MAX, MemoryLimit, OUTPUT_BYTES_MAX};
 use crate::metrics::MetricsSnapshot;
-use crate::trap::{self, Failed};
+use crate::trap::{self, Failed, Telling};
 use crate::watch::{TimeLimits, Watch};
 
 /// What a store carries beside the guest.
@@ -100,7 +100,7 @@ impl Instance {
                 let failure = convert::failure(failure);
                 Err(StartError::Init { code: failure.code, message: failure.message })
             }
-            Err(error) => Err(match trap::explain(&error, self.store.data()) {
+            Err(error) => Err(match trap::explain(&error, self.store.data(), Telling::Full) {
                 Failed::Fault(fault) => StartError::Fault(fault),
                 Failed::Host(error) => StartError::Host(error),
             }),
@@ -108,7 +108,7 @@ impl Instance {
     }
 
     /// Runs one message. After any error the instance is dead and has to be dropped.
-    pub(crate) fn handle(&mut self, message: LoweredMessage<'_>) -> Result<Outcome, Failed> {
+    pub(crate) fn handle(&mut self, message: LoweredMessage<'_>, telling: Telling) -> Result<Outcome, Failed> {
         self.store.data_mut().begin();
         let guest: &Guest = self.exports.forebay_handler_handler();
         match guest.call_handle(&mut self.store, message) {
@@ -117,7 +117,7 @@ impl Instance {
                 check_caps(&outcome).map_err(Failed::Fault)?;
                 Ok(outcome)
             }
-            Err(error) => Err(trap::explain(&error, self.store.data())),
+            Err(error) => Err(trap::explain(&error, self.store.data(), telling)),
         }
     }
 
@@ -153,7 +153,7 @@ fn not_instantiated(error: &wasmtime::Error, state: &State) -> StartError {
     if !trap::is_guest_code(error) {
         return StartError::Host(HandleError::Internal(format!("make an instance: {error:#}")));
     }
-    match trap::explain(error, state) {
+    match trap::explain(error, state, Telling::Full) {
         Failed::Fault(fault) => StartError::Fault(fault),
         Failed::Host(error) => StartError::Host(error),
     }

@@ -43,19 +43,28 @@ pub(crate) enum Failed {
     Host(HandleError),
 }
 
+/// How much of a fault is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Telling {
+    /// Class and code: what comes of a record that runs once more. Names of functions cost more than an instance does.
+    Name,
+    /// Everything that a dead letter says.
+    Full,
+}
+
 /// Returns whether the guest's own code was running when `error` came about.
 pub(crate) fn is_guest_code(error: &wasmtime::Error) -> bool {
     error.is::<Trap>() || error.downcast_ref::<WasmBacktrace>().is_some()
 }
 
 /// Says what the failed call of a store with this `state` means.
-pub(crate) fn explain(error: &wasmtime::Error, state: &State) -> Failed {
+pub(crate) fn explain(error: &wasmtime::Error, state: &State, telling: Telling) -> Failed {
     match state.watch.stop() {
         Some(Stop::Host) => return Failed::Host(HandleError::Stopped),
         Some(Stop::Wall) => {
             return Failed::Host(HandleError::WallClock { after: state.watch.limits().wall });
         }
-        Some(Stop::Cpu) => return Failed::Fault(cpu_fault(error, state)),
+        Some(Stop::Cpu) => return Failed::Fault(cpu_fault(error, state, telling)),
         None => {}
     }
     if state.memory.was_starved() {
@@ -64,34 +73,42 @@ pub(crate) fn explain(error: &wasmtime::Error, state: &State) -> Failed {
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {
         let is_memory = state.memory.was_refused() && *trap != Trap::StackOverflow;
-        return Failed::Fault(if is_memory { memory_fault(error, state) } else { trap_fault(*trap, error, state) });
+        return Failed::Fault(if is_memory {
+            memory_fault(error, state, telling)
+        } else {
+            trap_fault(*trap, error, state, telling)
+        });
     }
-    Failed::Fault(lift_fault(error, state))
+    Failed::Fault(lift_fault(error, state, telling))
 }
 
-fn cpu_fault(error: &wasmtime::Error, state: &State) -> Fault {
+fn cpu_fault(error: &wasmtime::Error, state: &State, telling: Telling) -> Fault {
     let limit = state.watch.limits().cpu;
     let what = format!("the message took more CPU time than `limits.cpu` ({limit:?})");
     // Where the clock catches a loop is chance, so it is no part of the site.
-    fault(Class::Cpu, "cpu-limit", message(&what, error, state), "cpu-limit".to_owned())
+    fault(Class::Cpu, "cpu-limit", message(&what, error, state, telling), "cpu-limit".to_owned())
 }
 
-fn memory_fault(error: &wasmtime::Error, state: &State) -> Fault {
+fn memory_fault(error: &wasmtime::Error, state: &State, telling: Telling) -> Fault {
     let (used, limit) = (state.memory.used(), state.memory.limit());
     let what =
         format!("the handler asked for more memory than `limits.memory` ({limit} bytes, {used} in use) and died of it");
-    fault(Class::Memory, "memory-limit", message(&what, error, state), "memory-limit".to_owned())
+    fault(Class::Memory, "memory-limit", message(&what, error, state, telling), "memory-limit".to_owned())
 }
 
-fn trap_fault(trap: Trap, error: &wasmtime::Error, state: &State) -> Fault {
-    let code = trap_name(trap);
-    let site = site(&code, trap, error);
-    fault(Class::Trap, &code, message(&trap.to_string(), error, state), site)
+fn trap_fault(trap: Trap, error: &wasmtime::Error, state: &State, telling: Telling) -> Fault {
+    let (code, what) = (trap_name(trap), trap.to_string());
+    if telling == Telling::Name {
+        return fault(Class::Trap, &code, what, String::new());
+    }
+    let trace = Trace::of(error);
+    let site = site(&code, trap, &trace);
+    fault(Class::Trap, &code, words(&what, &trace, state), site)
 }
 
 /// The call failed without a trap: what the guest gave back, or where it wanted arguments, breaks the component model's
 /// rules.
-fn lift_fault(error: &wasmtime::Error, state: &State) -> Fault {
+fn lift_fault(error: &wasmtime::Error, state: &State, telling: Telling) -> Fault {
     let reason = error.root_cause().to_string();
     if reason.contains("fuel allocated for hostcalls") {
         let what = format!("the handler gave back more than {} MiB for one message", OUTPUT_BYTES_MAX >> 20);
@@ -102,10 +119,10 @@ fn lift_fault(error: &wasmtime::Error, state: &State) -> Fault {
         return fault(Class::Contract, "not-utf8", what, "not-utf8".to_owned());
     }
     if state.memory.was_refused() {
-        return memory_fault(error, state);
+        return memory_fault(error, state, telling);
     }
     let what = format!("what the handler gave back can not be read: {reason}");
-    fault(Class::Contract, "lift", message(&what, error, state), "lift".to_owned())
+    fault(Class::Contract, "lift", message(&what, error, state, telling), "lift".to_owned())
 }
 
 fn is_not_utf8(error: &wasmtime::Error) -> bool {
@@ -119,15 +136,22 @@ fn fault(class: Class, code: &str, message: String, site: String) -> Fault {
     Fault { class, code: code.to_owned(), message, site }
 }
 
+fn message(what: &str, error: &wasmtime::Error, state: &State, telling: Telling) -> String {
+    match telling {
+        Telling::Name => what.to_owned(),
+        Telling::Full => words(what, &Trace::of(error), state),
+    }
+}
+
 /// The guest's own last words first, then what happened, then where.
-fn message(what: &str, error: &wasmtime::Error, state: &State) -> String {
+fn words(what: &str, trace: &Trace<'_>, state: &State) -> String {
     let mut text = String::new();
     if let Some(words) = state.log.last_error() {
         text.push_str(words.trim_end());
         text.push('\n');
     }
     text.push_str(what);
-    for frame in from_cause(frames(error)) {
+    for frame in trace.frames {
         if write!(text, "\n  at {}", Shown(frame)).is_err() || text.len() > MESSAGE_BYTES_MAX {
             break;
         }
@@ -136,14 +160,25 @@ fn message(what: &str, error: &wasmtime::Error, state: &State) -> String {
     text
 }
 
-fn frames(error: &wasmtime::Error) -> &[FrameInfo] {
-    error.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames).unwrap_or_default()
+/// A backtrace without what lies between a panic and its cause.
+struct Trace<'a> {
+    frames: &'a [FrameInfo],
+    /// The function of the first frame that is more than plumbing, and where in it; all frames stand where there is none.
+    cause: Option<(String, usize)>,
 }
 
-/// Leaves out what lies between a panic and its cause.
-fn from_cause(frames: &[FrameInfo]) -> &[FrameInfo] {
-    let cause = frames.iter().position(|frame| cause(frame).is_some());
-    cause.and_then(|cause| frames.get(cause..)).unwrap_or(frames)
+impl<'a> Trace<'a> {
+    fn of(error: &'a wasmtime::Error) -> Self {
+        let frames = error.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames).unwrap_or_default();
+        let found = frames.iter().enumerate().find_map(|(index, frame)| {
+            let offset = frame.func_offset().unwrap_or_default();
+            cause(frame).map(|name| (frames.get(index..).unwrap_or_default(), (name, offset)))
+        });
+        match found {
+            Some((frames, cause)) => Self { frames, cause: Some(cause) },
+            None => Self { frames, cause: None },
+        }
+    }
 }
 
 /// Returns the frame's innermost function that is more than plumbing.
@@ -176,17 +211,15 @@ fn names(frame: &FrameInfo) -> impl Iterator<Item = &str> {
 }
 
 /// Says where a trap happened, in words that stay the same from message to message.
-fn site(code: &str, trap: Trap, error: &wasmtime::Error) -> String {
+fn site(code: &str, trap: Trap, trace: &Trace<'_>) -> String {
     // How deep a recursion was where the stack ended depends on the message.
     if trap == Trap::StackOverflow {
         return code.to_owned();
     }
-    let frames = frames(error);
-    let cause = frames.iter().find_map(|frame| {
-        let offset = frame.func_offset().unwrap_or_default();
-        cause(frame).map(|name| format!("{code} in {name}+{offset:#x}"))
-    });
-    cause.unwrap_or_else(|| unnamed_site(code, frames))
+    match &trace.cause {
+        Some((name, offset)) => format!("{code} in {name}+{offset:#x}"),
+        None => unnamed_site(code, trace.frames),
+    }
 }
 
 fn is_plumbing(name: &str) -> bool {

@@ -17,7 +17,7 @@ use crate::imports::LOG_LINES_MAX;
 use crate::instance::{Instance, StartError};
 use crate::job::Job;
 use crate::plugin::Plugin;
-use crate::trap::Failed;
+use crate::trap::{Failed, Telling};
 use forebay_core::outcome::Handled;
 
 /// The most instances a worker keeps for reuse, over all plugins; beyond it the one unused for longest goes.
@@ -117,12 +117,12 @@ fn lifetime(plugin: &Plugin) -> u32 {
 
 impl<'a> Run<'a> {
     fn record(&mut self, record: &'a Record) -> Result<Handled, HandleError> {
-        match self.attempt(record)? {
+        match self.attempt(record, Telling::Name)? {
             Ok(outcome) => Ok(Handled { result: Ok(outcome), runs: 1 }),
             Err(first) => {
                 // The poisoned store is gone already. The second run is alone in its instance: nothing ran before it,
                 // and nothing runs after it.
-                let second = self.attempt(record)?;
+                let second = self.attempt(record, Telling::Full)?;
                 self.drop_instance();
                 if second.is_ok() {
                     warn!(
@@ -137,7 +137,7 @@ impl<'a> Run<'a> {
     }
 
     /// Runs one record in the instance at hand or a fresh one, and drops the instance if anything is wrong.
-    fn attempt(&mut self, record: &'a Record) -> Result<Result<Outcome, Fault>, HandleError> {
+    fn attempt(&mut self, record: &'a Record, telling: Telling) -> Result<Result<Outcome, Fault>, HandleError> {
         #[cfg(feature = "native")]
         if let Some(handle) = crate::native::get() {
             let outcome = handle(record);
@@ -148,7 +148,8 @@ impl<'a> Run<'a> {
             None => self.start()?,
         };
         let (headers, check) = (&self.job.headers, &self.job.check);
-        let answer = convert::with_message(record, headers, &mut self.scratch, |message| instance.handle(message));
+        let answer =
+            convert::with_message(record, headers, &mut self.scratch, |message| instance.handle(message, telling));
         let answer = match answer {
             Ok(outcome) => check.check(&outcome).map(|()| outcome),
             Err(Failed::Fault(fault)) => Err(fault),
