@@ -2,7 +2,6 @@
 
 use camino::Utf8Path;
 use forebay::app::App;
-use forebay::load;
 use forebay_core::outcome::{Column, Effect, Failure, Outcome, Row, Value};
 use forebay_core::record::Record;
 
@@ -10,7 +9,7 @@ use crate::order::Order;
 
 pub(crate) fn run(manifest: &Utf8Path) -> anyhow::Result<()> {
     forebay_plugin_host::native::set(handle);
-    App::start(load::manifest(manifest)?)?.run()?;
+    App::start(manifest)?.run(false)?;
     Ok(())
 }
 

@@ -28,8 +28,13 @@ pub struct Forebay {
 impl Forebay {
     /// Starts the runtime with a manifest and further environment variables, such as [`FAILPOINTS`].
     pub fn start(manifest: &ManifestFile, env: &[(&str, &str)]) -> Self {
+        Self::start_with(manifest, &[], env)
+    }
+
+    /// The same with further arguments.
+    pub fn start_with(manifest: &ManifestFile, args: &[&str], env: &[(&str, &str)]) -> Self {
         let mut command = Command::new(place::forebay());
-        command.arg("run").arg(&manifest.path).args(["--log", "debug"]);
+        command.arg("run").arg(&manifest.path).args(["--log", "debug"]).args(args);
         command.envs(env.iter().copied()).current_dir(manifest.folder());
         let log = manifest.folder().join(format!("forebay-{}.log", names::next()));
         let process = Process::start("forebay", command, &log, libc::SIGKILL);
@@ -57,6 +62,11 @@ impl Forebay {
     /// Asks the process to stop.
     pub fn sigterm(&self) {
         self.process.signal(libc::SIGTERM);
+    }
+
+    /// Asks the process to read its manifest again.
+    pub fn sighup(&self) {
+        self.process.signal(libc::SIGHUP);
     }
 
     /// Asks the process to stop as a terminal does.

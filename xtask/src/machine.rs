@@ -34,6 +34,18 @@ pub(crate) const SERVERS: &[Need] = &[
     Need { what: "Java's compiler", packages: &["default-jdk-headless"], is_met: || shell::find("javac").is_some() },
 ];
 
+/// What handlers in other languages are built and tested with; Go comes by itself.
+pub(crate) const LANGUAGES: &[Need] = &[
+    Need { what: "Node.js", packages: &["nodejs"], is_met: || shell::find("node").is_some() },
+    Need { what: "npm", packages: &["npm"], is_met: || shell::find("npm").is_some() },
+    Need { what: "Python with venv", packages: &["python3", "python3-venv"], is_met: has_venv },
+    Need {
+        what: "clang for WebAssembly",
+        packages: &["clang-19", "lld-19", "wasi-libc", "libclang-rt-19-dev-wasm32"],
+        is_met: || shell::find("clang-19").is_some() && Path::new("/usr/include/wasm32-wasi").is_dir(),
+    },
+];
+
 /// What fetching Kafka's jars needs.
 pub(crate) const MAVEN: Need = Need { what: "Maven", packages: &["maven"], is_met: || shell::find("mvn").is_some() };
 
@@ -100,12 +112,17 @@ fn has_library(name: &str) -> bool {
     shell::succeeds("pkg-config", &["--exists", name])
 }
 
-/// Debian keeps the server's programs out of `PATH`, one folder for each major version.
+/// Debian's Python comes without it.
+fn has_venv() -> bool {
+    shell::succeeds("python3", &["-c", "import ensurepip, venv"])
+}
+
 /// Debian keeps it where only root looks.
 fn has_pgbouncer() -> bool {
     shell::find("pgbouncer").is_some() || Path::new("/usr/sbin/pgbouncer").is_file()
 }
 
+/// Debian keeps the server's programs out of `PATH`, one folder for each major version.
 fn has_postgres() -> bool {
     let versions = fs::read_dir(Path::new("/usr/lib/postgresql")).into_iter().flatten().flatten();
     shell::find("initdb").is_some() || versions.into_iter().any(|version| version.path().join("bin/initdb").is_file())

@@ -6,6 +6,7 @@
 mod bench;
 mod demo;
 mod faults;
+mod golang;
 mod guests;
 mod kafka;
 mod machine;

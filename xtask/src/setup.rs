@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{guests, kafka, machine, shell};
+use crate::{golang, guests, kafka, machine, shell};
 
 /// Installs and builds what is missing. A second run changes nothing and needs no network.
 ///
@@ -10,8 +10,9 @@ use crate::{guests, kafka, machine, shell};
 /// When something is missing and can not be had, or a component does not build.
 pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     let maven = kafka::is_missing(root)?.then_some(&machine::MAVEN);
-    machine::ensure(machine::BUILD.iter().chain(machine::SERVERS).chain(maven))?;
+    machine::ensure(machine::BUILD.iter().chain(machine::SERVERS).chain(machine::LANGUAGES).chain(maven))?;
     kafka::ensure_jars(root)?;
+    golang::ensure()?;
     guests::build_all(root)?;
     shell::say("setup: everything is in place")?;
     Ok(())

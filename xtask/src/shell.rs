@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
 
+use crate::golang;
+
 /// Writes one line to standard error.
 pub(crate) fn say(line: &str) -> io::Result<()> {
     writeln!(io::stderr(), "{line}")
@@ -45,7 +47,18 @@ pub(crate) fn cargo(root: &Path, args: &[&str]) -> Command {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(args).current_dir(root);
+    with_go(&mut command);
     command
+}
+
+/// Lets a command find the Go that was fetched, where the machine's own is too old.
+pub(crate) fn with_go(command: &mut Command) {
+    let Some(folder) = golang::before_path() else { return };
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(folder).chain(env::split_paths(&path));
+    if let Ok(path) = env::join_paths(folders) {
+        command.env("PATH", path);
+    }
 }
 
 /// Returns the folder that cargo builds into: the one this very program lies in (`target/debug/xtask`).

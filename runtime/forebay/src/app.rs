@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use forebay_core::manifest::settings::Manifest;
+use camino::{Utf8Path, Utf8PathBuf};
 use forebay_plugin_host::{Host, HostSettings};
 use jiff::Timestamp;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;
@@ -18,19 +19,23 @@ use crate::admin::{self, Site};
 use crate::consumer::{Consumers, Parts};
 use crate::error::{Error, ErrorKind};
 use crate::load;
+use crate::reloader::{self, Reloader};
 use crate::shutdown::Signals;
 
 /// A process that is ready to run: whatever can be found wrong without a server has been.
 pub struct App {
+    /// The manifest's file.
+    path: Utf8PathBuf,
     parts: Parts,
 }
 
 impl App {
-    /// Loads the plugins and reads the sinks' connection strings.
+    /// Reads the manifest, loads the plugins and reads the sinks' connection strings.
     ///
     /// # Errors
-    /// Everything that is wrong with the manifest's components and connection strings.
-    pub fn start(manifest: Manifest) -> Result<Self, Error> {
+    /// Everything that is wrong with the manifest, or its components and connection strings.
+    pub fn start(path: &Utf8Path) -> Result<Self, Error> {
+        let manifest = load::manifest(path)?;
         let host = host()?;
         let mut errors = Vec::new();
         let plugins = load::plugins(&manifest, &host).unwrap_or_else(|error| {
@@ -45,26 +50,27 @@ impl App {
             Some(error) => Err(error),
             None => {
                 let (manifest, host) = (Arc::new(manifest), Arc::new(host));
-                Ok(Self { parts: Parts { manifest, host, plugins, sinks, observer: None } })
+                let parts = Parts { manifest, host, plugins, sinks, observer: None };
+                Ok(Self { path: load::file(path), parts })
             }
         }
     }
 
-    /// Runs until a signal.
+    /// Runs until a signal. With `is_watching`, a manifest or component that changes is taken at once.
     ///
     /// # Errors
     /// Where the process can not start; never because a server is away.
-    pub fn run(self) -> Result<(), Error> {
+    pub fn run(self, is_watching: bool) -> Result<(), Error> {
         let runtime = runtime()?;
         let deadline = self.parts.manifest.shutdown_deadline;
-        let result = runtime.block_on(self.serve());
+        let result = runtime.block_on(self.serve(is_watching));
         // Lookups that are still under way must not hold the process up.
         runtime.shutdown_timeout(deadline.min(Duration::from_secs(1)));
         result
     }
 
-    async fn serve(self) -> Result<(), Error> {
-        let Self { parts } = self;
+    async fn serve(self, is_watching: bool) -> Result<(), Error> {
+        let Self { path, parts } = self;
         let stop = CancellationToken::new();
         let signals =
             Signals::new().map_err(|error| Error::new(ErrorKind::Internal, format!("take signals over: {error}")))?;
@@ -75,11 +81,13 @@ impl App {
         })?;
         let started_at = Timestamp::now();
         let consumers = Consumers::start(&parts, started_at)?;
+        // One waits while another is under way.
+        let (ask, asked) = mpsc::channel(1);
         let site = Site {
             board: consumers.board.clone(),
             metrics: consumers.metrics.clone(),
-            bindings: consumers.bindings.clone(),
-            sinks: parts.sinks.values().map(|sink| (sink.name().to_owned(), sink.kind())).collect(),
+            live: consumers.live.clone(),
+            reload: ask.clone(),
             started_at,
             budget: consumers.budget.clone(),
             token: parts.manifest.admin.token.clone(),
@@ -87,9 +95,15 @@ impl App {
         let site_stop = CancellationToken::new();
         let site_tasks = TaskTracker::new();
         site_tasks.spawn(admin::serve(listener, site, site_stop.clone()));
-        site_tasks.spawn(signals.watch(stop.clone()));
+        let hangup = {
+            let ask = ask.clone();
+            move || reloader::hangup(&ask)
+        };
+        site_tasks.spawn(signals.watch(stop.clone(), hangup));
         info!(%listen, bindings = parts.manifest.bindings.len(), "started");
-        stop.cancelled().await;
+        let mut reloader = Reloader { path, parts, consumers, asked };
+        reloader.run(is_watching, &stop).await;
+        let consumers = reloader.consumers;
         let metrics = consumers.metrics.clone();
         consumers.stop().await;
         site_stop.cancel();

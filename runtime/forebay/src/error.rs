@@ -37,6 +37,20 @@ pub struct Sentence {
 }
 
 impl ErrorKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [Self::Config, Self::Plugin, Self::Unavailable, Self::Internal, Self::Usage];
+
+    /// Returns the name that one process tells another.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::Plugin => "plugin",
+            Self::Unavailable => "unavailable",
+            Self::Internal => "internal",
+            Self::Usage => "usage",
+        }
+    }
+
     /// Returns the exit status, after sysexits(3).
     pub fn exit_code(self) -> ExitCode {
         ExitCode::from(match self {

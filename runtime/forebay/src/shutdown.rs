@@ -1,4 +1,4 @@
-//! Signals: the first one stops gracefully, a second one ends at once.
+//! Signals: the first one stops gracefully, a second one ends at once; SIGHUP reads the manifest again.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -28,21 +28,22 @@ impl Signals {
     }
 
     /// Cancels `stop` at the first signal and ends the process at the second. Never returns before that.
-    pub async fn watch(mut self, stop: CancellationToken) {
-        let name = self.next().await;
+    /// A SIGHUP asks for `reload`.
+    pub async fn watch(mut self, stop: CancellationToken, reload: impl Fn()) {
+        let name = self.next(&reload).await;
         info!(signal = name, "stopping: finishing what is in flight; a second signal ends at once");
         stop.cancel();
-        let name = self.next().await;
+        let name = self.next(&reload).await;
         warn!(signal = name, "ending at once");
         std::process::exit(ENDED_AT_ONCE);
     }
 
-    async fn next(&mut self) -> &'static str {
+    async fn next(&mut self, reload: &impl Fn()) -> &'static str {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return "SIGTERM",
                 _ = self.interrupt.recv() => return "SIGINT",
-                _ = self.hangup.recv() => warn!("SIGHUP: reloading a manifest is not built yet; nothing was changed"),
+                _ = self.hangup.recv() => reload(),
             }
         }
     }

@@ -110,6 +110,12 @@ impl Board {
         change(self.groups.lock().entry(group.to_owned()).or_default());
     }
 
+    /// Tells of a group and its lanes no more.
+    pub fn forget(&self, group: &str) {
+        self.groups.lock().remove(group);
+        self.lanes.lock().retain(|_, view| view.group != group);
+    }
+
     /// Returns all groups.
     pub fn groups(&self) -> Vec<(String, GroupView)> {
         self.groups.lock().iter().map(|(group, view)| (group.clone(), view.clone())).collect()

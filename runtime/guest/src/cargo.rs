@@ -6,7 +6,9 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::component::Component;
 use crate::error::Error;
+use crate::language::Guest;
 use crate::toolchain::{TARGET, Toolchain};
 
 /// How a guest is optimised.
@@ -16,6 +18,19 @@ pub enum Profile {
     Release,
     /// As quickly as it compiles.
     Debug,
+}
+
+/// Makes the component of the package in `folder`.
+///
+/// # Errors
+/// Where there is no compiler, or the package does not build or is no handler.
+pub(crate) fn build(folder: &Path, profile: Profile, say: &mut dyn FnMut(&str)) -> Result<Guest, Error> {
+    let toolchain = Toolchain::find(folder, say)?;
+    // What lies in the package's folder is known to the compiler by its path in there: no name is needed for that.
+    let build = Build { folder, toolchain: &toolchain, profile, target: None, names: &[], args: &[] };
+    let module = build.run_one()?;
+    let component = Component::of_module(&module.path)?;
+    Ok(Guest { name: module.package, component })
 }
 
 /// What cargo is asked for.

@@ -6,9 +6,11 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 use wasmparser::{Parser, Payload};
-use wit_component::{ComponentEncoder, DecodedWasm};
+use wit_component::{ComponentEncoder, DecodedWasm, StringEncoding};
+use wit_parser::Resolve;
 
 use crate::error::{ComponentError, Error};
+use crate::language::Language;
 
 /// What a component may import: the contract's functions, and the types that they are made of.
 const ALLOWED: [&str; 3] =
@@ -16,6 +18,10 @@ const ALLOWED: [&str; 3] =
 
 /// What a component must export.
 pub(crate) const HANDLER: &str = "forebay:handler/handler@0.1.0";
+
+/// The contract's world, and the name by which modules ask for WASI.
+const WORLD: &str = "pure";
+const WASI: &str = "wasi_snapshot_preview1";
 
 /// A handler's component.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,20 +35,56 @@ impl Component {
     /// # Errors
     /// Where it is no such module, imports what a handler may not have, or has no handler inside.
     pub fn of_module(path: &Path) -> Result<Self, Error> {
-        let module =
-            fs::read(path).map_err(|error| Error::File { act: "read the module", path: path.to_owned(), error })?;
-        Self::of_bytes(&module).map_err(|error| Error::Component { module: path.to_owned(), error })
+        let module = read(path, "read the module")?;
+        Self::of_bytes(&module).map_err(|error| refused(path, Language::Rust, error))
+    }
+
+    /// Makes a component of a core module that a compiler left, whatever language it is of. `contract` is the text of the
+    /// contract, for a module that does not carry its component type; `adapter` is a core module that stands where WASI
+    /// is asked for.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) fn of_core(
+        path: &Path,
+        language: Language,
+        contract: Option<&str>,
+        adapter: Option<&[u8]>,
+    ) -> Result<Self, Error> {
+        let mut module = read(path, "read the module")?;
+        let fault = |error| refused(path, language, error);
+        if let Some(contract) = contract {
+            module = embed(module, contract).map_err(fault)?;
+        }
+        let Some(adapter) = adapter else { return Self::of_bytes(&module).map_err(fault) };
+        let encoder = ComponentEncoder::default().module(&module).map(|encoder| encoder.validate(true));
+        let encoder = encoder.and_then(|encoder| encoder.adapter(WASI, adapter));
+        let bytes = encoder.and_then(|mut encoder| encoder.encode());
+        let bytes = bytes.map_err(|error| fault(ComponentError::Encode(format!("{error:#}"))))?;
+        Self::of_encoded(bytes).map_err(fault)
+    }
+
+    /// Takes a component that a language's own tool made.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) fn of_component(path: &Path, language: Language) -> Result<Self, Error> {
+        let bytes = read(path, "read the component")?;
+        Self::of_encoded(bytes).map_err(|error| refused(path, language, error))
     }
 
     fn of_bytes(module: &[u8]) -> Result<Self, ComponentError> {
-        let bytes = match encode(module) {
-            Ok(bytes) => bytes,
+        match encode(module) {
+            Ok(bytes) => Self::of_encoded(bytes),
             // What is missing from the contract is named before what that makes of the whole.
             Err(error) => {
                 let imports = foreign_of_module(module);
-                return Err(if imports.is_empty() { error } else { ComponentError::Imports { imports } });
+                Err(if imports.is_empty() { error } else { ComponentError::Imports { imports } })
             }
-        };
+        }
+    }
+
+    fn of_encoded(bytes: Vec<u8>) -> Result<Self, ComponentError> {
         let (imports, exports) = names(&bytes)?;
         let foreign = imports.iter().filter(|name| !ALLOWED.contains(&name.as_str()));
         let imports: Vec<String> = foreign.map(|name| format!("`{name}`")).collect();
@@ -64,6 +106,24 @@ impl Component {
     pub fn digest(&self) -> String {
         format!("sha256:{:x}", Sha256::digest(&self.bytes))
     }
+}
+
+fn read(path: &Path, act: &'static str) -> Result<Vec<u8>, Error> {
+    fs::read(path).map_err(|error| Error::File { act, path: path.to_owned(), error })
+}
+
+fn refused(path: &Path, language: Language, error: ComponentError) -> Error {
+    Error::Component { module: path.to_owned(), language, error }
+}
+
+/// Puts the component type of the contract's world into a core module.
+fn embed(mut module: Vec<u8>, contract: &str) -> Result<Vec<u8>, ComponentError> {
+    let mut resolve = Resolve::default();
+    let package = resolve.push_str("handler.wit", contract);
+    let world = package.and_then(|package| resolve.select_world(&[package], Some(WORLD)));
+    let embedded = world
+        .and_then(|world| wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8));
+    embedded.map(|()| module).map_err(|error| ComponentError::Encode(format!("{error:#}")))
 }
 
 /// Makes a component of a core module that carries its component type, whatever it imports and exports.
@@ -123,8 +183,7 @@ fn foreign_of_module(module: &[u8]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use wit_component::StringEncoding;
-    use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve};
+    use wit_parser::{LiftLowerAbi, ManglingAndAbi};
 
     use super::*;
 
@@ -173,7 +232,8 @@ mod tests {
     fn without_a_handler_inside_it_says_what_is_missing() {
         let refused = refusal(&module("import forebay:handler/log@0.1.0;"));
         assert!(refused.contains("exports no `forebay:handler/handler@0.1.0`"), "{refused}");
-        assert!(refused.contains("forebay_plugin::handler!("), "{refused}");
+        let whole = super::refused(Path::new("a.wasm"), Language::Rust, ComponentError::NoHandler).to_string();
+        assert!(whole.contains("forebay_plugin::handler!("), "{whole}");
         assert!(refusal(b"no module").starts_with("can not be made a component"));
     }
 

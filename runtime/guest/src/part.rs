@@ -4,15 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
+use crate::language::Language;
 
 const MANIFEST: &str = "forebay.toml";
-const PACKAGE: &str = "Cargo.toml";
 
 /// A component and the package that makes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
     /// The plugin's name in the manifest; `None` where no manifest names it.
     pub plugin: Option<String>,
+    /// What the package is written in.
+    pub language: Language,
     /// The package's folder.
     pub package: PathBuf,
     /// The component's file; beside the package and called like it if `None`.
@@ -36,9 +38,7 @@ impl Part {
                 return Ok(parts);
             }
         }
-        if !folder.join(PACKAGE).is_file() {
-            return Err(Error::Nothing { folder });
-        }
+        let Some(language) = Language::of_folder(&folder) else { return Err(Error::Nothing { folder }) };
         // A plugin's own folder: the nearest manifest above says what its component is called.
         if let Some(manifest) = folder.ancestors().skip(1).map(|above| above.join(MANIFEST)).find(|path| path.is_file())
         {
@@ -48,7 +48,7 @@ impl Part {
                 return Ok(parts);
             }
         }
-        Ok(vec![Self { plugin: None, package: folder, component: None }])
+        Ok(vec![Self { plugin: None, language, package: folder, component: None }])
     }
 
     /// Returns the components that a manifest names and that lie beside a package.
@@ -69,11 +69,12 @@ impl Part {
             let component = plugin.get("component").and_then(toml::Value::as_str);
             let Some(component) = component.filter(|path| !path.starts_with("builtin:")) else { continue };
             let component = folder.join(component);
-            let Some(package) = component.parent().filter(|package| package.join(PACKAGE).is_file()) else { continue };
+            let package = component.parent().and_then(|package| Some((package, Language::of_folder(package)?)));
+            let Some((package, language)) = package else { continue };
             // A component that two plugins share is built once.
             if !parts.iter().any(|part| part.component.as_ref() == Some(&component)) {
                 let package = package.canonicalize().unwrap_or_else(|_| package.to_owned());
-                parts.push(Self { plugin: Some(name.clone()), package, component: Some(component) });
+                parts.push(Self { plugin: Some(name.clone()), language, package, component: Some(component) });
             }
         }
         Ok(parts)
@@ -104,7 +105,8 @@ mod tests {
 
         fn part(&self, plugin: &str, package: &str, component: &str) -> Part {
             let package = self.0.join(package).canonicalize().unwrap();
-            Part { plugin: Some(plugin.to_owned()), package, component: Some(self.0.join(component)) }
+            let language = Language::of_folder(&package).unwrap();
+            Part { plugin: Some(plugin.to_owned()), language, package, component: Some(self.0.join(component)) }
         }
     }
 
@@ -140,8 +142,17 @@ component = "builtin:x"
         let folder = Folder::new(&[("forebay.toml", TWO), ("a/Cargo.toml", ""), ("other/Cargo.toml", "")]);
         assert_eq!(Part::of_folder(&folder.0.join("a")).unwrap(), [folder.part("a", "a", "a/a.wasm")]);
         let other = folder.0.join("other");
-        let expected = Part { plugin: None, package: other.clone(), component: None };
+        let expected = Part { plugin: None, language: Language::Rust, package: other.clone(), component: None };
         assert_eq!(Part::of_folder(&other).unwrap(), [expected]);
+    }
+
+    #[test]
+    fn a_package_may_be_of_any_language() {
+        for language in Language::ALL {
+            let folder = Folder::new(&[("forebay.toml", TWO), (&format!("a/{}", language.mark()), "")]);
+            let parts = Part::of_folder(&folder.0).unwrap();
+            assert_eq!((parts.len(), parts[0].language), (1, language));
+        }
     }
 
     #[test]

@@ -34,6 +34,9 @@ const PLUMBING: [&str; 14] = [
     "__rust",
 ];
 
+/// What the files of handlers are called.
+const SOURCES: [&str; 9] = ["rs", "js", "mjs", "ts", "py", "go", "c", "h", "cpp"];
+
 /// Why a call failed.
 #[derive(Debug)]
 pub(crate) enum Failed {
@@ -102,7 +105,11 @@ fn trap_fault(trap: Trap, error: &wasmtime::Error, state: &State, telling: Telli
         return fault(Class::Trap, &code, what, String::new());
     }
     let trace = Trace::of(error);
-    let site = site(&code, trap, &trace);
+    let mut site = site(&code, trap, &trace);
+    // All bugs of an interpreter's guest trap in one place of the interpreter.
+    if let Some(place) = state.log.last_error().and_then(source_place).filter(|_| trap != Trap::StackOverflow) {
+        write!(site, " ({place})").ok();
+    }
     fault(Class::Trap, &code, words(&what, &trace, state), site)
 }
 
@@ -222,6 +229,18 @@ fn site(code: &str, trap: Trap, trace: &Trace<'_>) -> String {
     }
 }
 
+/// Returns the first `FILE:LINE` of a source file that a guest's last words name.
+fn source_place(words: &str) -> Option<&str> {
+    let is_of_place = |letter: char| letter.is_ascii_alphanumeric() || "/._-:".contains(letter);
+    words.split(|letter| !is_of_place(letter)).find_map(|token| {
+        let (file, rest) = token.split_once(':')?;
+        let extension = file.rsplit_once('.')?.1;
+        let line = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
+        let is_place = SOURCES.contains(&extension) && line > 0;
+        is_place.then(|| token.get(..file.len() + 1 + line))?
+    })
+}
+
 fn is_plumbing(name: &str) -> bool {
     PLUMBING.iter().any(|prefix| name.starts_with(prefix))
 }
@@ -266,6 +285,20 @@ mod tests {
         assert_eq!(trap_name(Trap::StackOverflow), "stack-overflow");
         assert_eq!(trap_name(Trap::MemoryOutOfBounds), "memory-out-of-bounds");
         assert_eq!(trap_name(Trap::IntegerDivisionByZero), "integer-divide-by-zero");
+    }
+
+    #[test]
+    fn finds_where_in_its_source_a_guest_says_that_it_failed() {
+        let places = [
+            ("panicked at src/lib.rs:64: boom", Some("src/lib.rs:64")),
+            ("uncaught at rules/reason.ts:5: RangeError: in a rule\n  at handler.js:9", Some("rules/reason.ts:5")),
+            ("panic: it broke\n\tmain.fail()\n\t\tmy-app/handler.go:7 +0x9", Some("my-app/handler.go:7")),
+            ("TypeError: it broke (handler.py:34 in handle)", Some("handler.py:34")),
+            ("no answer from db.example.com:5432, handler.js: gone", None),
+        ];
+        for (words, place) in places {
+            assert_eq!(source_place(words), place, "{words}");
+        }
     }
 
     #[test]

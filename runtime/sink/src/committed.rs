@@ -30,6 +30,8 @@ pub struct WriteContext {
     pub origin: Arc<Origin>,
     /// For what may heal by waiting.
     pub retry: Retry,
+    /// Whether another version of the plugin may have written what came before: the ledger notes from where on this one does.
+    pub notes_version: bool,
     /// A dead letter that is sent through the handler again: it is remembered, and no position moves.
     pub redriven: Option<Redriven>,
 }

@@ -16,6 +16,7 @@ use crate::redriven::Unsent;
 use crate::sqlite::{self, Sqlite};
 use crate::statement::Dialect;
 use crate::table::TableReport;
+use crate::version::VersionAt;
 use crate::wanted::{BindingKey, Wanted, Wish};
 
 /// Why a sink can not be used as the manifest describes it.
@@ -162,6 +163,17 @@ impl Database {
         match self {
             Self::Postgres(postgres) => postgres.positions(source, group).await,
             Self::Sqlite(sqlite) => sqlite.positions(source, group).await,
+        }
+    }
+
+    /// Returns which versions of plugins wrote a group's partitions, in the order in which they did.
+    ///
+    /// # Errors
+    /// Where the database is away.
+    pub async fn versions(&self, source: &str, group: &str) -> Result<Vec<VersionAt>, Verdict> {
+        match self {
+            Self::Postgres(postgres) => postgres.versions(source, group).await,
+            Self::Sqlite(sqlite) => sqlite.versions(source, group).await,
         }
     }
 

@@ -17,6 +17,7 @@ mod position;
 mod process;
 mod redriven;
 mod table;
+mod version;
 mod wanted;
 
 pub use change::Change;
@@ -29,4 +30,5 @@ pub use process::Process;
 pub use redriven::{Redriven, Unsent};
 pub use sqlite::Sqlite;
 pub use table::TableReport;
+pub use version::VersionAt;
 pub use wanted::{BindingKey, Pause, Wanted, Wish};

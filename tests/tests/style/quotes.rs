@@ -71,7 +71,7 @@ fn excerpts_of_a_file_stand_in_the_file() {
 #[test]
 fn the_front_page_shows_a_handler_and_a_manifest_in_full() {
     let page = fs::read_to_string(place::root().join("README.md")).expect("the checkout has a README");
-    for path in ["runtime/forebay/src/project/templates/lib.rs", "examples/01-orders/forebay.toml"] {
+    for path in ["runtime/forebay/src/project/templates/rust/lib.rs", "examples/01-orders/forebay.toml"] {
         assert!(page.contains(&format!("{MARK}{path}")), "README.md does not show {path}");
     }
 }

@@ -9,9 +9,10 @@ mod worlds;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::Context as _;
-use forebay_guest_build::{Build, Component, Part, Profile, Toolchain};
+use forebay_guest_build::{Build, Component, Language, Part, Profile, Toolchain};
 
 use crate::shell;
 
@@ -33,16 +34,42 @@ pub(crate) fn build_example(root: &Path, folder: &Path) -> anyhow::Result<()> {
     example(root, &folder.join("forebay.toml"), &toolchain::find(root)?)
 }
 
-/// Tests the SDK, the examples' handlers and the tests' guests as what they are without a host: plain Rust.
+/// Tests the SDKs, the examples' handlers and the tests' guests as what they are without a host, each in its own language.
 ///
 /// # Errors
-/// When a test fails.
+/// When a test fails, or a language's own runner is not there.
 pub(crate) fn test_all(root: &Path) -> anyhow::Result<()> {
+    let own = |folder: &str, program: &str, args: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(args).current_dir(root.join(folder)).env("PYTHONDONTWRITEBYTECODE", "1");
+        shell::with_go(&mut command);
+        shell::run(&mut command)
+    };
+    own("plugins/js", "node", &["--test"])?;
+    own("plugins/python", "python3", &["-m", "unittest", "discover", "--quiet", "-s", "tests"])?;
+    own("plugins/go", "go", &["vet", "."])?;
+    own("plugins/go", "go", &["test", "."])?;
+    c_sdk(root)?;
     for folder in ["plugins/rust", "examples/01-orders/plugin", "tests/guests"] {
         let mut command = shell::cargo(&root.join(folder), &["test", "--quiet", "--workspace", "--locked"]);
         shell::run(command.env("CARGO_TARGET_DIR", root.join("target/guests-native")))?;
     }
     Ok(())
+}
+
+/// The SDK for C is tested as a program of this machine.
+fn c_sdk(root: &Path) -> anyhow::Result<()> {
+    let (folder, program) = (root.join("plugins/c"), shell::target()?.join("c-sdk-test"));
+    let mut command = Command::new("cc");
+    command.args(["-std=gnu11", "-Wall", "-Wextra", "-o"]).arg(&program);
+    let mut sources = Vec::new();
+    for entry in fs::read_dir(&folder).with_context(|| format!("read the folder `{}`", folder.display()))? {
+        sources.push(entry?.path());
+    }
+    sources.retain(|path| path.extension().is_some_and(|extension| extension == "c"));
+    command.args(&sources).arg(folder.join("tests/sdk_test.c")).arg("-lm");
+    shell::run(&mut command)?;
+    shell::run(&mut Command::new(&program))
 }
 
 fn examples(root: &Path, toolchain: &Toolchain) -> anyhow::Result<()> {
@@ -60,11 +87,17 @@ fn examples(root: &Path, toolchain: &Toolchain) -> anyhow::Result<()> {
 /// Builds the components of a manifest that lie beside a package, exactly as `forebay plugin build` does: who edits one
 /// after that waits for the edit alone.
 fn example(root: &Path, manifest: &Path, toolchain: &Toolchain) -> anyhow::Result<()> {
-    for Part { plugin: _, package, component } in Part::of_manifest(manifest)? {
+    for Part { plugin: _, language, package, component } in Part::of_manifest(manifest)? {
+        let path = component.context("a manifest names every component")?;
+        if language != Language::Rust {
+            let mut say = |line: &str| drop(shell::say(&format!("guests: {line}")));
+            let guest = forebay_guest_build::build(language, &package, Profile::Release, &mut say)?;
+            write(root, &path, guest.component.bytes())?;
+            continue;
+        }
         let (profile, args) = (Profile::Release, ["--locked"]);
         let build = Build { folder: &package, toolchain, profile, target: None, names: &[], args: &args };
         let module = build.run_one()?;
-        let path = component.context("a manifest names every component")?;
         write(root, &path, Component::of_module(&module.path)?.bytes())?;
     }
     Ok(())

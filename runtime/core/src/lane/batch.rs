@@ -18,6 +18,8 @@ pub(super) struct Batch {
     /// How often the record at `from` was tried without success.
     tries: u32,
     pub(super) stage: Stage,
+    /// Whether what is being written was computed by a version that is no longer in force.
+    is_stale: bool,
     /// The position before its first record: written below it, records would be passed over.
     begins: i64,
 }
@@ -37,7 +39,7 @@ pub(super) enum Stage {
 
 impl Batch {
     pub(super) fn new(id: u64, records: Vec<Record>, begins: i64) -> Self {
-        Self { id, records: Arc::new(records), from: 0, tries: 0, stage: Stage::Queued, begins }
+        Self { id, records: Arc::new(records), from: 0, tries: 0, stage: Stage::Queued, is_stale: false, begins }
     }
 
     /// Returns whether everything before it is terminal.
@@ -51,7 +53,7 @@ impl Batch {
     }
 
     pub(super) fn compute(&mut self, care: Option<AfterDeath>) -> Command {
-        self.stage = Stage::Computing(self.from);
+        (self.stage, self.is_stale) = (Stage::Computing(self.from), false);
         Command { batch: self.id, records: self.records.clone(), from: self.from, care }
     }
 
@@ -85,10 +87,21 @@ impl Batch {
         self.stage = if is_whole { Stage::Ready(Arc::new(outcomes)) } else { Stage::Queued };
     }
 
-    /// Its transaction ended without an effect: the same again.
+    /// Its transaction has ended, with an effect or without: the rest of it is as it was, unless another version is in force
+    /// by now.
     pub(super) fn back(&mut self) {
         if let Stage::Writing(handled) = &self.stage {
-            self.stage = Stage::Ready(handled.clone());
+            self.stage = if self.is_stale { Stage::Queued } else { Stage::Ready(handled.clone()) };
+        }
+    }
+
+    /// Another version is in force. What is computed, or being computed, counts no more, and its answer is to come under
+    /// another name than `id`; a transaction that is under way stands.
+    pub(super) fn swap(&mut self, id: u64) {
+        match self.stage {
+            Stage::Queued => {}
+            Stage::Computing(_) | Stage::Ready(_) => (self.id, self.stage) = (id, Stage::Queued),
+            Stage::Writing(_) => self.is_stale = true,
         }
     }
 

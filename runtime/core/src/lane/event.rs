@@ -95,6 +95,13 @@ pub enum Event {
     },
     /// A person has moved the position in the ledger.
     Moved,
+    /// Another version of the plugin, or of the binding's settings, from the next batch on.
+    Swapped {
+        /// Upper bounds of a batch.
+        batch: BatchLimits,
+        /// For what may heal by waiting for another record.
+        retry: Retry,
+    },
     /// What is wanted of the binding, for this partition.
     Wanted {
         /// Why it is to stand still, if it is.

@@ -7,6 +7,7 @@ mod admin;
 mod binding;
 mod config;
 pub mod defaults;
+pub mod difference;
 mod error;
 mod kafka;
 mod links;

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use super::origin::Environment;
 use super::reference;
 
-/// A string that may hold a secret: never printed.
-#[derive(Clone, PartialEq, Eq)]
+/// A string that may hold a secret: never printed. Two are equal where the same is written in the manifest: what a file behind
+/// it says may change at any time.
+#[derive(Clone)]
 pub struct Secret {
     text: String,
     source: Option<Arc<Source>>,
@@ -46,6 +47,18 @@ impl Secret {
         (text != self.text).then(|| Self { text, source: self.source.clone() })
     }
 }
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.source, &other.source) {
+            (Some(own), Some(others)) => own == others,
+            (None, None) => self.text == other.text,
+            (Some(_), None) | (None, Some(_)) => false,
+        }
+    }
+}
+
+impl Eq for Secret {}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

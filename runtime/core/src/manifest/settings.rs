@@ -43,7 +43,7 @@ impl Manifest {
 }
 
 /// `[kafka]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kafka {
     /// What the ledger calls this cluster.
     pub name: String,
@@ -54,7 +54,7 @@ pub struct Kafka {
 }
 
 /// `[admin]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admin {
     /// The address to listen on.
     pub listen: SocketAddr,
@@ -63,7 +63,7 @@ pub struct Admin {
 }
 
 /// `[sinks.NAME]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sink {
     /// Its name in the manifest.
     pub name: String,
@@ -87,7 +87,7 @@ pub enum SinkKind {
 }
 
 /// `sinks.NAME.timeouts`
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
     /// To open a connection.
     pub connect: Duration,
@@ -100,7 +100,7 @@ pub struct Timeouts {
 }
 
 /// `[plugins.NAME]`
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Plugin {
     /// Its name in the manifest.
     pub name: String,
@@ -142,7 +142,7 @@ pub enum Instances {
 }
 
 /// `[[bindings]]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
     /// Its name; the first topic where none is given.
     pub name: String,
@@ -229,7 +229,7 @@ pub enum DeadLetter {
 }
 
 /// One of `[bindings.targets]`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// The logical name that handlers use.
     pub name: String,
@@ -238,7 +238,7 @@ pub struct Target {
 }
 
 /// What a target stands for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TargetKind {
     /// A table of a sink.
     Table(Table),
@@ -247,7 +247,7 @@ pub enum TargetKind {
 }
 
 /// A table target.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
     /// The sink's name.
     pub sink: String,

@@ -72,12 +72,13 @@ pub fn kind(partition: usize, offset: i64) -> Kind {
 }
 
 /// The handler: pure, but for the version that is loaded.
-pub fn handle(record: &Record, is_mended: bool) -> Handled {
+pub fn handle(record: &Record, is_mended: bool, version: u32) -> Handled {
     let fault = |site: String| Fault { class: Class::Trap, code: "unreachable".into(), message: String::new(), site };
     let result = match kind(record.partition as usize, record.offset) {
         Kind::Poison => Err(fault(format!("at {}", record.offset))),
         Kind::Alike if !is_mended => Err(fault("everywhere".into())),
-        Kind::Skip => Ok(Outcome::Skip("asked to".into())),
+        // Says who computed it.
+        Kind::Skip => Ok(Outcome::Skip(version.to_string())),
         Kind::Publish => {
             let (key, value, headers, metadata) = (None, Some(vec![1]), Vec::new(), Vec::new());
             Ok(Outcome::Ok(vec![Effect::Publish(Publish { target: "out".into(), key, value, headers, metadata })]))

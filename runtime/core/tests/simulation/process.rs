@@ -6,6 +6,7 @@ use std::time::Duration;
 use forebay_core::lane::{Action, Authority, Command, Event, Lane, Settings, Write, Written};
 use forebay_core::manifest::settings::{BatchLimits, Retry};
 use forebay_core::outbox::Outgoing;
+use forebay_core::outcome::Outcome;
 use forebay_core::verdict::Verdict;
 
 #[derive(Default)]
@@ -23,6 +24,8 @@ pub struct Shell {
     pub generation: u64,
     pub wake: Option<Duration>,
     pub highest_seen: i64,
+    /// The version of the plugin in force.
+    pub version: u32,
     pub is_draining: bool,
     pub is_drained: bool,
 }
@@ -31,7 +34,8 @@ pub struct Shell {
 pub enum Asked {
     Acquire,
     Seek(i64),
-    Compute(Command),
+    /// With the version that was in force when it was asked for.
+    Compute(Command, u32),
     Write(Write),
     /// The database answered; the answer is on its way.
     Reply(Result<Written, Verdict>),
@@ -51,6 +55,7 @@ impl Shell {
             generation: 0,
             wake: None,
             highest_seen: -1,
+            version: 0,
             is_draining: false,
             is_drained: false,
         };
@@ -72,8 +77,11 @@ impl Shell {
             match action {
                 Action::Acquire => self.asked.push(Asked::Acquire),
                 Action::StartAt { offset, .. } => self.asked.push(Asked::Seek(offset)),
-                Action::Compute(command) => self.asked.push(Asked::Compute(command)),
-                Action::Write(write) => self.asked.push(Asked::Write(*write)),
+                Action::Compute(command) => self.asked.push(Asked::Compute(command, self.version)),
+                Action::Write(write) => {
+                    assert_eq!(outdated(&write, self.version), None, "an older version's outcome is written");
+                    self.asked.push(Asked::Write(*write));
+                }
                 Action::Send { id, messages } => self.asked.push(Asked::Send(id, messages)),
                 Action::Commit { offset, .. } => commits.push(offset),
                 Action::WakeAt(at) => self.wake = Some(at),
@@ -84,6 +92,16 @@ impl Shell {
         }
         commits
     }
+}
+
+/// Returns the version that a write is of, if it is not the one in force.
+fn outdated(write: &Write, version: u32) -> Option<String> {
+    let fresh = write.handled.iter().skip(write.from);
+    let versions = fresh.filter_map(|handled| match &handled.result {
+        Ok(Outcome::Skip(by)) => Some(by.clone()),
+        _ => None,
+    });
+    versions.into_iter().find(|by| *by != version.to_string())
 }
 
 pub fn settings(authority: Authority, seed: u64) -> Settings {

@@ -1,6 +1,7 @@
 //! The whole model, its random steps, and what must hold after each of them.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use forebay_core::budget::Permit;
@@ -93,6 +94,7 @@ impl World {
             16 if self.random.chance(20) => self.database.has_parents |= self.random.chance(10),
             17 if self.random.chance(5) => self.is_mended = true,
             18 if !self.is_healed && self.random.chance(20) => self.drain(process),
+            19 if self.random.chance(30) => self.swap(process),
             _ => self.turn(process),
         }
     }
@@ -167,13 +169,13 @@ impl World {
                 shell.fetch = offset;
                 Event::Seeked { generation: shell.generation, offset }
             }
-            Asked::Compute(command) if is_bad_day => {
+            Asked::Compute(command, _) if is_bad_day => {
                 let verdict = if self.random.chance(50) { broken() } else { away() };
                 Event::Computed { batch: command.batch, result: Err(verdict) }
             }
-            Asked::Compute(command) => {
+            Asked::Compute(command, version) => {
                 let records = command.records.iter().skip(command.from);
-                let handled = records.map(|record| handle(record, self.is_mended)).collect();
+                let handled = records.map(|record| handle(record, self.is_mended, version)).collect();
                 let outcomes = Outcomes::new(handled, |_| Permit::free());
                 Event::Computed { batch: command.batch, result: Ok(outcomes) }
             }
@@ -199,6 +201,21 @@ impl World {
             }
         };
         shell.hear(event, self.now)
+    }
+
+    /// Another version, and other bounds of a batch, in every lane of a process.
+    fn swap(&mut self, process: usize) {
+        let mut batch = self.settings.batch;
+        batch.max_records = NonZeroUsize::new(1 + self.random.below(60)).unwrap();
+        let retry = self.settings.retry;
+        for lane in 0..self.processes[process].lanes.len() {
+            let shell = &mut self.processes[process].lanes[lane];
+            shell.version += 1;
+            let (partition, commits) = (shell.partition, shell.hear(Event::Swapped { batch, retry }, self.now));
+            for offset in commits.into_iter().filter(|_| self.owners[partition] == Some(process)) {
+                self.broker.group[partition] = Some(offset);
+            }
+        }
     }
 
     /// SIGTERM: the lanes finish what is in flight, and then the process has none.

@@ -2,6 +2,7 @@
 
 mod control;
 mod page;
+mod reload;
 mod report;
 
 use std::sync::Arc;
@@ -17,12 +18,16 @@ use forebay_core::budget::Budget;
 use forebay_core::manifest::settings::Secret;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use crate::consumer::Binding;
+use crate::consumer::Live;
 use crate::metrics::Metrics;
 use crate::status::Board;
+
+pub use control::not_alone;
+pub use reload::Reload;
 
 /// A lane without progress for longer than this is not ready.
 const STUCK: Duration = Duration::from_secs(60);
@@ -36,10 +41,10 @@ pub struct Site {
     pub board: Arc<Board>,
     /// Metrics.
     pub metrics: Arc<Metrics>,
-    /// Every binding.
-    pub bindings: Vec<Arc<Binding>>,
-    /// Every sink's name and kind.
-    pub sinks: Vec<(String, &'static str)>,
+    /// The bindings in force.
+    pub live: Live,
+    /// Who reads the manifest again.
+    pub reload: mpsc::Sender<Reload>,
     /// When the process started.
     pub started_at: Timestamp,
     /// The byte budget.
@@ -59,6 +64,7 @@ pub async fn serve(listener: TcpListener, site: Site, stop: CancellationToken) {
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/status", get(status))
+        .route("/reload", post(reload::reload))
         .route("/bindings/{name}/pause", post(control::pause))
         .route("/bindings/{name}/resume", post(control::resume))
         .fallback(not_found)
@@ -118,7 +124,7 @@ async fn status(State(site): State<Shared>) -> Response {
 }
 
 async fn not_found() -> Response {
-    (StatusCode::NOT_FOUND, "no such page; there are /, /metrics, /livez, /readyz and /status\n").into_response()
+    (StatusCode::NOT_FOUND, "no such page; there are /, /metrics, /livez, /readyz and /status, and to be posted to /reload and /bindings/NAME/pause and resume\n").into_response()
 }
 
 fn health(reasons: &[String], fine: &str) -> Response {

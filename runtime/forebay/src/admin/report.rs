@@ -1,20 +1,22 @@
 //! What the pages say: the status as JSON, and the gauges that are read when they are asked for.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use forebay_core::lane::State;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::admin::{STUCK, Site};
+use crate::consumer::Binding;
 use crate::status::{GroupView, LaneName, LaneView};
 
 /// The status in the shape that is documented.
 pub(super) fn status(site: &Site) -> Value {
     let lanes = site.board.lanes();
     let groups: BTreeMap<String, GroupView> = site.board.groups().into_iter().collect();
-    let bindings: Vec<Value> = site
-        .bindings
+    let live = site.live.all();
+    let bindings: Vec<Value> = live
         .iter()
         .map(|binding| {
             let settings = &binding.settings;
@@ -29,11 +31,13 @@ pub(super) fn status(site: &Site) -> Value {
             })
         })
         .collect();
-    let sinks: Vec<Value> = site.sinks.iter().map(|(name, kind)| json!({ "name": name, "kind": kind })).collect();
+    let sinks: BTreeMap<&str, &'static str> =
+        live.iter().filter_map(|binding| binding.needs.sink.as_ref()).map(|sink| (sink.name(), sink.kind())).collect();
+    let sinks: Vec<Value> = sinks.iter().map(|(name, kind)| json!({ "name": name, "kind": kind })).collect();
     json!({
         "version": env!("CARGO_PKG_VERSION"), "started_at": site.started_at.to_string(),
         "ready": site.board.not_ready(STUCK).is_empty(),
-        "bindings": bindings, "sinks": sinks, "plugins": plugins(site),
+        "bindings": bindings, "sinks": sinks, "plugins": plugins(&live),
     })
 }
 
@@ -47,8 +51,8 @@ fn partition(site: &Site, name: &LaneName, view: &LaneView) -> Value {
     })
 }
 
-fn plugins(site: &Site) -> Vec<Value> {
-    let mut plugins: Vec<_> = site.bindings.iter().map(|binding| &binding.needs.plugin).collect();
+fn plugins(live: &[Arc<Binding>]) -> Vec<Value> {
+    let mut plugins: Vec<_> = live.iter().map(|binding| &binding.needs.plugin).collect();
     plugins.sort_by_key(|plugin| plugin.name().to_owned());
     plugins.dedup_by_key(|plugin| plugin.name().to_owned());
     plugins
@@ -84,12 +88,16 @@ pub(super) fn gather(site: &Site) {
             metrics.lane_state.with_label_values(&labels).set(i64::from(each == state));
         }
     }
-    for binding in &site.bindings {
+    // A version that is no longer in force must not stay either.
+    metrics.plugin_info.reset();
+    metrics.guest_memory_bytes.reset();
+    let live = site.live.all();
+    for binding in live.iter() {
         let plugin = &binding.needs.plugin;
         metrics.plugin_info.with_label_values(&[plugin.name(), plugin.digest()]).set(1);
         let memory = i64::try_from(plugin.peak_memory_bytes()).unwrap_or(i64::MAX);
         metrics.guest_memory_bytes.with_label_values(&[plugin.name()]).set(memory);
     }
-    let outcomes: usize = site.bindings.iter().map(|binding| binding.room_used()).sum();
+    let outcomes: usize = live.iter().map(|binding| binding.room_used()).sum();
     metrics.buffered_bytes.set(i64::try_from(site.budget.used() + outcomes).unwrap_or(i64::MAX));
 }

@@ -9,6 +9,7 @@ mod offer;
 mod pause;
 mod plugin;
 mod position;
+mod reload;
 mod remote;
 mod unbuilt;
 
@@ -17,7 +18,6 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::app::App;
 use crate::error::Error;
-use crate::load;
 use crate::telemetry::{self, LogArgs};
 
 /// A WebAssembly-pluggable Kafka consumer runtime.
@@ -55,7 +55,7 @@ enum Command {
         /// The manifest
         #[arg(default_value = "forebay.toml")]
         manifest: Utf8PathBuf,
-        /// Reload when the manifest or a component changes (not built yet)
+        /// Take a manifest or a component that changes at once
         #[arg(long)]
         watch: bool,
     },
@@ -83,7 +83,9 @@ enum Command {
     Pause(pause::Pause),
     /// Lets a paused binding go on
     Resume(pause::Resume),
-    /// Dead letters: counted and shown
+    /// Reads the manifest of a running process again: all of it is taken, or none
+    Reload(reload::Reload),
+    /// Dead letters: counted, shown and sent back
     Dlq(dlq::Dlq),
     /// Where partitions stand, and moving them
     Position(position::Position),
@@ -110,8 +112,8 @@ impl Args {
     /// What ended it.
     pub fn run(self) -> Result<(), Error> {
         match self.command {
-            Command::Run { watch: true, .. } => Err(unbuilt::refuse("`forebay run --watch`")),
-            Command::Run { manifest, watch: false } => App::start(load::manifest(&manifest)?)?.run(),
+            Command::Run { manifest, watch } => App::start(&manifest)?.run(watch),
+            Command::Reload(command) => command.run(self.admin.as_deref(), self.output == Output::Json),
             Command::Check { manifest, offline } => check::run(&manifest, offline, self.output == Output::Json),
             Command::Init { manifest, print } => init::run(&manifest, print, self.output == Output::Json),
             Command::Dev(command) => command.run(self.output == Output::Json),

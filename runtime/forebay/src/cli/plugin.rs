@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::cli::unbuilt::Rest;
 use crate::error::{Error, ErrorKind};
-use crate::project::{self, Built, Made, Name, Profile};
+use crate::project::{self, Built, Language, Made, Name, Profile};
 use crate::telemetry;
 
 /// A handler of your own: from a template to its component.
@@ -23,7 +23,7 @@ enum Verb {
         name: String,
         /// The language of the handler
         #[arg(long, default_value = "rust", value_enum)]
-        lang: Language,
+        lang: Lang,
         /// Its folder, made or empty [default: NAME]
         #[arg(long)]
         dir: Option<Utf8PathBuf>,
@@ -49,17 +49,29 @@ enum Verb {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Language {
+enum Lang {
     /// Rust
     Rust,
-    /// JavaScript (not built yet)
+    /// JavaScript, or TypeScript
     Js,
-    /// Python (not built yet)
+    /// Python
     Python,
-    /// Go (not built yet)
+    /// Go
     Go,
-    /// C (not built yet)
+    /// C
     C,
+}
+
+impl From<Lang> for Language {
+    fn from(lang: Lang) -> Self {
+        match lang {
+            Lang::Rust => Self::Rust,
+            Lang::Js => Self::Js,
+            Lang::Python => Self::Python,
+            Lang::Go => Self::Go,
+            Lang::C => Self::C,
+        }
+    }
 }
 
 impl Command {
@@ -69,7 +81,7 @@ impl Command {
     /// Why there is no project, or no component.
     pub(super) fn run(self, as_json: bool) -> Result<(), Error> {
         match self.verb {
-            Verb::New { name, lang, dir } => new(&name, lang, dir, as_json),
+            Verb::New { name, lang, dir } => new(&name, lang.into(), dir, as_json),
             Verb::Build { dir, release: _, debug } => {
                 let profile = if debug { Profile::Debug } else { Profile::Release };
                 tell_built(&project::build(&dir, profile)?, as_json);
@@ -83,21 +95,10 @@ impl Command {
 }
 
 fn new(name: &str, lang: Language, dir: Option<Utf8PathBuf>, as_json: bool) -> Result<(), Error> {
-    let lang = match lang {
-        Language::Rust => "rust",
-        Language::Js => "js",
-        Language::Python => "python",
-        Language::Go => "go",
-        Language::C => "c",
-    };
-    if lang != "rust" {
-        let message = format!("`forebay plugin new --lang {lang}` is not built yet; `--lang rust` is");
-        return Err(Error::new(ErrorKind::Usage, message));
-    }
     let name: Name =
         name.parse().map_err(|error: project::InvalidName| Error::new(ErrorKind::Usage, error.to_string()))?;
     let dir = dir.unwrap_or_else(|| Utf8PathBuf::from(name.as_str()));
-    tell_made(&name, &project::new(&name, &dir)?, as_json);
+    tell_made(&name, &project::new(&name, lang, &dir)?, as_json);
     Ok(())
 }
 

@@ -8,12 +8,10 @@ use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, HOST};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::net::TcpStream;
 
 use crate::error::{Error, ErrorKind};
-
-/// How long a process may take to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A process.
 pub(super) struct Remote {
@@ -33,11 +31,11 @@ impl Remote {
     }
 }
 
-/// Sends a command.
+/// Sends a command, waits for so long for an answer, and returns it.
 ///
 /// # Errors
 /// Where the process is out of reach, or says no.
-pub(super) async fn post(remote: &Remote, path: &str) -> Result<(), Error> {
+pub(super) async fn post(remote: &Remote, path: &str, patience: Duration) -> Result<String, Error> {
     let authority = &remote.authority;
     let away = |why: String| {
         let sentence = format!(
@@ -61,13 +59,21 @@ pub(super) async fn post(remote: &Remote, path: &str) -> Result<(), Error> {
         let body = answer.into_body().collect().await.map_err(|error| away(error.to_string()))?.to_bytes();
         Ok((status, String::from_utf8_lossy(&body).trim().to_owned()))
     };
-    match tokio::time::timeout(PATIENCE, asked).await {
-        Ok(Ok((StatusCode::OK, _))) => Ok(()),
-        Ok(Ok((StatusCode::SERVICE_UNAVAILABLE, body))) => Err(Error::new(ErrorKind::Unavailable, body)),
-        Ok(Ok((status, body))) => {
-            Err(Error::new(ErrorKind::Config, format!("the process at {authority} refuses ({status}): {body}")))
-        }
+    match tokio::time::timeout(patience, asked).await {
+        Ok(Ok((StatusCode::OK, body))) => Ok(body),
+        Ok(Ok((status, body))) => Err(refusal(&body).unwrap_or_else(|| match status {
+            StatusCode::SERVICE_UNAVAILABLE => Error::new(ErrorKind::Unavailable, body),
+            _ => Error::new(ErrorKind::Config, format!("the process at {authority} refuses ({status}): {body}")),
+        })),
         Ok(Err(error)) => Err(error),
-        Err(_) => Err(away(format!("no answer within {PATIENCE:?}"))),
+        Err(_) => Err(away(format!("no answer within {patience:?}; what was asked for may still happen"))),
     }
+}
+
+/// Returns what a process says that took nothing, as if it had been found here.
+fn refusal(body: &str) -> Option<Error> {
+    let said: Value = serde_json::from_str(body).ok()?;
+    let kind = said.get("kind")?.as_str()?;
+    let kind = ErrorKind::ALL.into_iter().find(|known| known.as_str() == kind)?;
+    Some(Error::new(kind, said.get("errors")?.as_str()?))
 }

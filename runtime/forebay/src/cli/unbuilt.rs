@@ -13,8 +13,6 @@ pub(super) struct Rest {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Re-reads the manifest of a running process (not built yet)
-    Reload(Rest),
     /// What runs (not built yet; ask http://127.0.0.1:9464/status)
     Status(Rest),
     /// How far behind (not built yet; ask http://127.0.0.1:9464/status)
@@ -28,7 +26,6 @@ pub(super) enum Command {
 impl Command {
     pub(super) fn refuse(&self) -> Error {
         let (name, rest) = match self {
-            Self::Reload(rest) => ("reload", rest),
             Self::Status(rest) => ("status", rest),
             Self::Lag(rest) => ("lag", rest),
             Self::Why(rest) => ("why", rest),
@@ -50,8 +47,8 @@ pub(super) fn refuse(what: &str) -> Error {
     Error::new(
         ErrorKind::Usage,
         format!(
-            "{what} is not built yet; this version has `run`, `dev`, `check`, `init`, `position`, `pause`, `resume`, \
-             `dlq list`, `dlq show`, `dlq redrive`, `plugin new`, `plugin build` and `version`"
+            "{what} is not built yet; this version has `run`, `dev`, `check`, `init`, `reload`, `position`, `pause`, \
+             `resume`, `dlq list`, `dlq show`, `dlq redrive`, `plugin new`, `plugin build` and `version`"
         ),
     )
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use forebay_core::dead_letter::{LetterTopic, Origin};
 use forebay_core::fault::Fault;
-use forebay_core::manifest::settings::{self, DeadLetter, TargetKind as Kind};
+use forebay_core::manifest::settings::{self, BatchLimits, DeadLetter, TargetKind as Kind};
 use forebay_core::outcome::Outcome;
 use forebay_core::plan::check;
 use forebay_core::plan::target::{ColumnFacts, ColumnKind, TableTarget, Target, TargetKind, Targets, TopicTarget};
@@ -50,10 +50,12 @@ pub struct Binding {
     /// What it works with.
     pub needs: Needs,
     /// What is wanted of it.
-    pub steering: Steering,
+    pub steering: Arc<Steering>,
     /// Room for what its handler makes of records.
-    pub(super) room: Room,
-    prepared: Mutex<Option<Arc<Prepared>>>,
+    pub(super) room: Arc<Room>,
+    prepared: parking_lot::Mutex<Option<Arc<Prepared>>>,
+    /// Whoever asks first asks for all.
+    asking: Mutex<()>,
     /// When the tables were looked at again for the last time.
     looked: parking_lot::Mutex<Option<Instant>>,
 }
@@ -81,26 +83,55 @@ impl Check for Contract {
 impl Binding {
     /// Returns a binding that has asked no server yet.
     pub fn new(settings: settings::Binding, needs: Needs, room_bytes: usize) -> Self {
-        let (headers, room) = (Arc::new(settings.headers.clone()), Room::new(room_bytes));
-        let steering = Steering::new(&settings.name, &settings.dead_letter);
+        let key =
+            BindingKey { source: needs.source.clone(), group: settings.group.clone(), binding: settings.name.clone() };
+        let steering = Steering::new(key, &settings.dead_letter);
+        Self::of(settings, needs, Arc::new(steering), Arc::new(Room::new(room_bytes)))
+    }
+
+    fn of(settings: settings::Binding, needs: Needs, steering: Arc<Steering>, room: Arc<Room>) -> Self {
         Self {
+            headers: Arc::new(settings.headers.clone()),
             settings,
-            headers,
             needs,
             steering,
             room,
-            prepared: Mutex::new(None),
-            looked: parking_lot::Mutex::new(None),
+            prepared: parking_lot::Mutex::default(),
+            asking: Mutex::default(),
+            looked: parking_lot::Mutex::default(),
         }
     }
 
-    /// Returns what the ledger calls it.
-    pub fn key(&self) -> BindingKey {
-        BindingKey {
-            source: self.needs.source.clone(),
-            group: self.settings.group.clone(),
-            binding: self.settings.name.clone(),
+    /// Returns its next version, under other settings or with another plugin, in the same room and with the same wishes. Asks
+    /// the servers, so that it can take over at once.
+    ///
+    /// # Errors
+    /// Where a server is away, or something that it names is not there.
+    pub(super) async fn succeed(&self, settings: settings::Binding, plugin: Arc<Plugin>) -> Result<Self, Verdict> {
+        let needs = Needs { plugin, ..self.needs.clone() };
+        let next = Self::of(settings, needs, self.steering.clone(), self.room.clone());
+        next.prepare().await?;
+        Ok(next)
+    }
+
+    /// Keeps what is wanted of the one that it replaces: without a table nothing else knows of a pause.
+    pub(super) fn with_wishes_of(mut self, known: &Self) -> Self {
+        if self.steering.key() == known.steering.key() {
+            self.steering = known.steering.clone();
         }
+        self
+    }
+
+    /// Returns what servers said of it, if they were asked.
+    pub(super) fn prepared(&self) -> Option<Arc<Prepared>> {
+        self.prepared.lock().clone()
+    }
+
+    /// Returns the upper bounds of a batch.
+    pub(super) fn batch(&self) -> BatchLimits {
+        let mut batch = self.settings.batch;
+        batch.max_bytes = batch.max_bytes.min(self.room.batch_bytes());
+        batch
     }
 
     /// Changes what is wanted of it, for the whole group if there is a ledger.
@@ -110,7 +141,7 @@ impl Binding {
     pub async fn wish(&self, partition: Option<i32>, wish: &Wish) -> Result<(), Verdict> {
         match &self.needs.sink {
             Some(sink) => {
-                sink.wish(&self.key(), partition, wish).await?;
+                sink.wish(self.steering.key(), partition, wish).await?;
                 let wanted = sink.wanted(&self.needs.source, &self.settings.group).await?;
                 self.steering.take(wanted.get(&self.settings.name).cloned().unwrap_or_default());
             }
@@ -129,21 +160,21 @@ impl Binding {
     /// # Errors
     /// Where a server is away, or something the manifest names is not there.
     pub async fn prepare(&self) -> Result<Arc<Prepared>, Verdict> {
-        let mut prepared = self.prepared.lock().await;
-        if let Some(prepared) = &*prepared {
-            return Ok(prepared.clone());
+        let _one_at_a_time = self.asking.lock().await;
+        if let Some(prepared) = self.prepared() {
+            return Ok(prepared);
         }
         let fresh = Arc::new(self.ask().await?);
-        *prepared = Some(fresh.clone());
+        *self.prepared.lock() = Some(fresh.clone());
         Ok(fresh)
     }
 
     /// Asks the tables again, after a row did not fit them: a column may have come, or been widened, since. At most once a
     /// second, whatever the records look like.
     pub async fn grown(&self, known: &Arc<Prepared>) -> Option<Arc<Prepared>> {
-        let mut prepared = self.prepared.lock().await;
-        if let Some(current) = prepared.as_ref().filter(|current| !Arc::ptr_eq(current, known)) {
-            return Some(current.clone());
+        let _one_at_a_time = self.asking.lock().await;
+        if let Some(current) = self.prepared().filter(|current| !Arc::ptr_eq(current, known)) {
+            return Some(current);
         }
         if self.looked.lock().replace(Instant::now()).is_some_and(|last| last.elapsed() < LOOK_AGAIN) {
             return None;
@@ -163,7 +194,7 @@ impl Binding {
             origin: known.origin.clone(),
             ledger_id: known.ledger_id.clone(),
         });
-        *prepared = Some(fresh.clone());
+        *self.prepared.lock() = Some(fresh.clone());
         Some(fresh)
     }
 

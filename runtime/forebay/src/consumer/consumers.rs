@@ -1,12 +1,12 @@
 //! All groups of a manifest at work: started together, stopped together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use forebay_core::budget::Budget;
-use forebay_core::manifest::settings::Manifest;
+use forebay_core::manifest::settings::{self, Manifest};
 use forebay_kafka::{Admin, Producer};
 use forebay_plugin_host::{Host, Plugin};
 use forebay_sink::Database;
@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::consumer::{Binding, Needs, Observer, Registry, Runner};
+use crate::consumer::{Binding, Ground, Live, Needs, Observer, Runner};
 use crate::error::{Error, ErrorKind};
 use crate::metrics::Metrics;
 use crate::status::Board;
@@ -38,19 +38,52 @@ pub struct Parts {
     pub observer: Option<Observer>,
 }
 
+impl Parts {
+    /// Returns a binding that has asked no server yet.
+    pub(super) fn binding(
+        &self,
+        settings: &settings::Binding,
+        admin: &Admin,
+        room_bytes: usize,
+    ) -> Result<Binding, Error> {
+        let needs = Needs {
+            host: self.host.clone(),
+            plugin: self.plugin(&settings.plugin)?,
+            sink: settings.sink().and_then(|sink| self.sinks.get(sink)).cloned(),
+            admin: admin.clone(),
+            source: self.manifest.kafka.name.clone(),
+        };
+        Ok(Binding::new(settings.clone(), needs, room_bytes))
+    }
+
+    pub(super) fn plugin(&self, name: &str) -> Result<Arc<Plugin>, Error> {
+        let lost = || Error::new(ErrorKind::Internal, format!("plugin `{name}` was not loaded"));
+        self.plugins.get(name).cloned().ok_or_else(lost)
+    }
+}
+
 /// The groups.
 pub struct Consumers {
     /// What is told of lanes and groups.
     pub board: Arc<Board>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// Every binding.
-    pub bindings: Vec<Arc<Binding>>,
+    /// The bindings in force.
+    pub live: Live,
     /// The one byte budget.
     pub budget: Budget,
+    pub(super) ground: Ground,
+    /// Bytes for what is made of records, and as many for what the clients fetch ahead.
+    quarter: usize,
+    teams: BTreeMap<String, Team>,
     tasks: TaskTracker,
     stop: CancellationToken,
-    _watchdog: Arc<Watchdog>,
+}
+
+/// One group at work.
+struct Team {
+    tasks: TaskTracker,
+    stop: CancellationToken,
 }
 
 impl Consumers {
@@ -67,41 +100,66 @@ impl Consumers {
         // One sum: half of it for records, a quarter for what is made of them, a quarter for what the clients fetch ahead.
         // The shares lend nothing to each other, or all could be records that wait for room to become rows.
         let quarter = manifest.buffered_bytes / 4;
-        let bindings = bindings(parts, quarter)?;
-        let groups = Registry::by_group(bindings.clone());
-        let board = Arc::new(Board::new(groups.keys().cloned()));
+        let live = Live::new(bindings(parts, quarter)?);
+        let groups = live.groups();
+        let board = Arc::new(Board::new(groups.iter().cloned()));
         let budget = Budget::new(manifest.buffered_bytes - 2 * quarter);
-        let client_bytes = quarter / groups.len().max(1);
-        let owner: Arc<str> = owner(started_at).into();
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let no_thread = |error| Error::new(ErrorKind::Internal, format!("start the watchdog: {error}"));
         let watchdog = Watchdog::start().map_err(no_thread)?;
         tasks.spawn(beat(watchdog.turns("the async runtime"), stop.clone()));
-        for (group, registry) in groups {
-            let runner = Runner {
-                group,
-                registry,
-                kafka: manifest.kafka.clone(),
-                producer: producer.clone(),
-                budget: budget.clone(),
-                client_bytes,
-                outbox_bytes: (manifest.buffered_bytes / 16).max(1 << 20),
-                board: board.clone(),
-                metrics: metrics.clone(),
-                owner: owner.clone(),
-                deadline: manifest.shutdown_deadline,
-                observer: parts.observer.clone(),
-                watchdog: watchdog.clone(),
-            };
-            tasks.spawn(runner.run(stop.clone()));
+        let ground = Ground {
+            live: live.clone(),
+            kafka: manifest.kafka.clone(),
+            producer,
+            budget: budget.clone(),
+            client_bytes: quarter / groups.len().max(1),
+            outbox_bytes: (manifest.buffered_bytes / 16).max(1 << 20),
+            board: board.clone(),
+            metrics: metrics.clone(),
+            owner: owner(started_at).into(),
+            deadline: manifest.shutdown_deadline,
+            observer: parts.observer.clone(),
+            watchdog,
+        };
+        let teams = BTreeMap::new();
+        let mut consumers = Self { board, metrics, live, budget, ground, quarter, teams, tasks, stop };
+        consumers.begin(groups);
+        Ok(consumers)
+    }
+
+    /// Starts groups.
+    pub(super) fn begin(&mut self, groups: BTreeSet<String>) {
+        self.ground.client_bytes = self.quarter / self.live.groups().len().max(1);
+        for group in groups {
+            // Known from the first moment on: a group that has not joined yet is not ready.
+            self.board.group(&group, |_| {});
+            let team = Team { tasks: TaskTracker::new(), stop: self.stop.child_token() };
+            let runner = Runner { group: group.clone(), ground: self.ground.clone() };
+            team.tasks.spawn(runner.run(team.stop.clone()));
+            self.teams.insert(group, team);
         }
-        Ok(Self { board, metrics, bindings, budget, tasks, stop, _watchdog: watchdog })
+    }
+
+    /// Stops groups gracefully, as the whole process does.
+    pub(super) async fn end(&mut self, groups: &BTreeSet<String>) {
+        let teams: Vec<Team> = groups.iter().filter_map(|group| self.teams.remove(group)).collect();
+        for team in &teams {
+            team.stop.cancel();
+            team.tasks.close();
+        }
+        for team in teams {
+            team.tasks.wait().await;
+        }
+        groups.iter().for_each(|group| self.board.forget(group));
     }
 
     /// Stops every group gracefully: what is in flight is finished, written and committed, within the manifest's deadline.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         self.board.stop();
         self.stop.cancel();
+        let groups = self.teams.keys().cloned().collect();
+        self.end(&groups).await;
         self.tasks.close();
         self.tasks.wait().await;
     }
@@ -119,26 +177,17 @@ async fn beat(turns: Turns, stop: CancellationToken) {
 }
 
 fn bindings(parts: &Parts, room_bytes: usize) -> Result<Vec<Arc<Binding>>, Error> {
-    let Parts { manifest, host, plugins, sinks, observer: _ } = parts;
+    let manifest = &parts.manifest;
     let admin = Admin::start(&manifest.kafka).map_err(|error| of_client(&error))?;
     let mut bindings = Vec::with_capacity(manifest.bindings.len());
     for settings in &manifest.bindings {
-        let Some(plugin) = plugins.get(&settings.plugin) else {
-            return Err(Error::new(ErrorKind::Internal, format!("plugin `{}` was not loaded", settings.plugin)));
-        };
-        let needs = Needs {
-            host: host.clone(),
-            plugin: plugin.clone(),
-            sink: settings.sink().and_then(|sink| sinks.get(sink)).cloned(),
-            admin: admin.clone(),
-            source: manifest.kafka.name.clone(),
-        };
-        bindings.push(Arc::new(Binding::new(settings.clone(), needs, room_bytes / manifest.bindings.len().max(1))));
+        let room_bytes = room_bytes / manifest.bindings.len().max(1);
+        bindings.push(Arc::new(parts.binding(settings, &admin, room_bytes)?));
     }
     Ok(bindings)
 }
 
-fn of_client(error: &forebay_kafka::Error) -> Error {
+pub(super) fn of_client(error: &forebay_kafka::Error) -> Error {
     Error::new(ErrorKind::Config, error.to_string())
 }
 

@@ -10,17 +10,21 @@ use forebay_kafka::{Committed as GroupCommitted, Feed, Fetched, Partition};
 use forebay_sink::Committed;
 
 use crate::consumer::acquire::Granted;
+use crate::consumer::binding::{Binding, Prepared};
 use crate::consumer::compute;
 use crate::consumer::surroundings::Order;
 
 /// A partition, the number of its assignment, its records, and what the group had committed if it could be asked.
 pub(super) type Assignment = (Partition, u64, Feed, Option<Option<GroupCommitted>>);
 
+/// The binding as it was when something was asked for, and what servers had said of it.
+pub(super) type Version = (Arc<Binding>, Option<Arc<Prepared>>);
+
 /// What was asked for.
 pub(super) enum Answer {
-    Acquired(Result<Granted, Verdict>),
-    Computed(u64, Result<compute::Computed, Verdict>, Duration),
-    Written(Box<(Write, Result<Committed, Verdict>)>, Duration),
+    Acquired(Version, Result<Granted, Verdict>),
+    Computed(Version, u64, Result<compute::Computed, Verdict>, Duration),
+    Written(Version, Box<(Write, Result<Committed, Verdict>)>, Duration),
     Sent(u64, Arc<Vec<Outgoing>>, Option<Vec<Outgoing>>),
 }
 
@@ -30,6 +34,7 @@ pub(super) enum Heard {
     Answer(Answer),
     Fetched(Option<Fetched>),
     Wanted,
+    Swapped,
     Tick,
     Beat,
 }

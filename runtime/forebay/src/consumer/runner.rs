@@ -16,9 +16,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, error, info, info_span, warn};
 
+use crate::consumer::live::Live;
 use crate::consumer::observer::Observer;
 use crate::consumer::positions;
-use crate::consumer::registry::Registry;
 use crate::consumer::shell::Shell;
 use crate::consumer::surroundings::{Order, Surroundings};
 use crate::consumer::{topics, wanted};
@@ -32,12 +32,11 @@ const EVENTS: usize = 64;
 /// How long a group that ended with a fatal error waits before it starts anew.
 const RESTART: Duration = Duration::from_secs(3);
 
-/// One consumer group.
-pub struct Runner {
-    /// The group's name.
-    pub group: String,
-    /// Its bindings.
-    pub registry: Registry,
+/// What every group of the process works with.
+#[derive(Clone)]
+pub struct Ground {
+    /// The bindings in force.
+    pub live: Live,
     /// The cluster.
     pub kafka: Kafka,
     /// Sends what the lanes decide.
@@ -60,6 +59,14 @@ pub struct Runner {
     pub observer: Option<Observer>,
     /// Looks after loops.
     pub watchdog: Arc<Watchdog>,
+}
+
+/// One consumer group.
+pub struct Runner {
+    /// The group's name.
+    pub group: String,
+    /// What it works with.
+    pub ground: Ground,
 }
 
 struct Running {
@@ -96,26 +103,27 @@ impl Runner {
     async fn start(&self, stop: &CancellationToken) -> Result<Ended, Error> {
         let (events, mut heard) = mpsc::channel(EVENTS);
         let settings = GroupSettings {
-            kafka: self.kafka.clone(),
+            kafka: self.ground.kafka.clone(),
             group: self.group.clone(),
-            topics: self.registry.topics(),
-            buffered_bytes: self.client_bytes,
+            topics: self.ground.live.topics(&self.group),
+            buffered_bytes: self.ground.client_bytes,
         };
-        let group = Arc::new(Group::start(settings, self.budget.clone(), events)?);
+        let group = Arc::new(Group::start(settings, self.ground.budget.clone(), events)?);
         let around = Surroundings {
             group: group.clone(),
-            producer: self.producer.clone(),
-            budget: self.budget.clone(),
-            board: self.board.clone(),
-            metrics: self.metrics.clone(),
-            owner: self.owner.clone(),
-            outbox_bytes: self.outbox_bytes,
-            observer: self.observer.clone(),
-            watchdog: self.watchdog.clone(),
+            producer: self.ground.producer.clone(),
+            budget: self.ground.budget.clone(),
+            board: self.ground.board.clone(),
+            metrics: self.ground.metrics.clone(),
+            owner: self.ground.owner.clone(),
+            live: self.ground.live.clone(),
+            outbox_bytes: self.ground.outbox_bytes,
+            observer: self.ground.observer.clone(),
+            watchdog: self.ground.watchdog.clone(),
         };
         let watched = Arc::downgrade(&group);
         let loop_name = format!("the loop of group `{}`", self.group);
-        self.watchdog.watch(loop_name, move || Some(watched.upgrade()?.turns()));
+        self.ground.watchdog.watch(loop_name, move || Some(watched.upgrade()?.turns()));
         let lanes = TaskTracker::new();
         let mut running: HashMap<Partition, Running> = HashMap::new();
         let mut beat = tokio::time::interval(Duration::from_secs(1));
@@ -123,11 +131,11 @@ impl Runner {
         let (made_anew, mut anew) = mpsc::channel(1);
         let watched = stop.child_token();
         let _ends_the_watch = watched.clone().drop_guard();
-        let watch = topics::watch(group.admin(), self.registry.topics(), made_anew, watched.clone());
+        let watch = topics::watch(group.admin(), self.ground.live.topics(&self.group), made_anew, watched.clone());
         lanes.spawn(watch.in_current_span());
         let (moved_by_hand, mut moved) = mpsc::channel(1);
-        for (sink, source) in self.registry.sinks() {
-            let bindings = self.registry.bindings_of(&sink);
+        for (sink, source) in self.ground.live.sinks(&self.group) {
+            let bindings = self.ground.live.steerings(&self.group, &sink);
             lanes.spawn(wanted::watch(sink.clone(), bindings, watched.clone()).in_current_span());
             let watch = positions::watch(sink, (source, self.group.clone()), moved_by_hand.clone(), watched.clone());
             lanes.spawn(watch.in_current_span());
@@ -147,11 +155,11 @@ impl Runner {
                         let _it_ended_already = lane.orders.try_send(Order::Moved);
                     }
                 }
-                _ = beat.tick() => self.board.group(&self.group, |view| view.since_last_turn = group.since_last_turn()),
+                _ = beat.tick() => self.ground.board.group(&self.group, |view| view.since_last_turn = group.since_last_turn()),
                 event = heard.recv() => match event {
                     Some(GroupEvent::Fatal(error)) => {
                         error!(%error, "the group lost everything; it is started anew");
-                        self.board.group(&self.group, |view| view.trouble = Some(error.to_string()));
+                        self.ground.board.group(&self.group, |view| view.trouble = Some(error.to_string()));
                         self.let_go(&mut running);
                         return Ok(Ended::Fatal);
                     }
@@ -173,9 +181,9 @@ impl Runner {
     ) {
         match event {
             GroupEvent::Assigned(assigned) => {
-                self.metrics.rebalances.with_label_values(&[self.group.as_str(), "assigned"]).inc();
+                self.ground.metrics.rebalances.with_label_values(&[self.group.as_str(), "assigned"]).inc();
                 // An assignment is also how a topic that was missing says that it is there now.
-                self.board.group(&self.group, |view| (view.is_joined, view.trouble) = (true, None));
+                self.ground.board.group(&self.group, |view| (view.is_joined, view.trouble) = (true, None));
                 let partitions: Vec<String> = assigned.iter().map(|assigned| name(&assigned.partition)).collect();
                 info!(partitions = partitions.join(" "), "partitions assigned");
                 for assigned in assigned {
@@ -184,12 +192,12 @@ impl Runner {
             }
             GroupEvent::Revoked { partitions, lost } => {
                 let kind = if lost { "lost" } else { "revoked" };
-                self.metrics.rebalances.with_label_values(&[self.group.as_str(), kind]).inc();
+                self.ground.metrics.rebalances.with_label_values(&[self.group.as_str(), kind]).inc();
                 let names: Vec<String> = partitions.iter().map(|(partition, _)| name(partition)).collect();
                 info!(partitions = names.join(" "), kind, "partitions taken away");
                 if lost {
                     // The group goes on without us until it has us again.
-                    self.board.group(&self.group, |view| view.is_joined = false);
+                    self.ground.board.group(&self.group, |view| view.is_joined = false);
                 }
                 for (partition, assignment) in partitions {
                     if running.get(&partition).is_some_and(|lane| lane.assignment == assignment)
@@ -200,20 +208,20 @@ impl Runner {
                 }
             }
             GroupEvent::CommitSettled { partition, offset, result: Ok(()), .. } => {
-                self.board.lane(&self.lane_name(&partition), |view| view.committed = Some(offset));
+                self.ground.board.lane(&self.lane_name(&partition), |view| view.committed = Some(offset));
             }
             GroupEvent::CommitSettled { partition, offset, result: Err(error), .. } => {
                 warn!(partition = name(&partition), offset, %error, "the group's offset could not be committed; it is tried again");
             }
             GroupEvent::Unavailable(error) => {
                 warn!(%error, "the group waits");
-                let brokers = self.kafka.bootstrap_servers.join(", ");
+                let brokers = self.ground.kafka.bootstrap_servers.join(", ");
                 let trouble = format!("{error}; the brokers are {brokers}; it is tried again until they answer");
-                self.board.group(&self.group, |view| view.trouble = Some(trouble));
+                self.ground.board.group(&self.group, |view| view.trouble = Some(trouble));
             }
             GroupEvent::Recovered => {
                 info!("the group goes on");
-                self.board.group(&self.group, |view| view.trouble = None);
+                self.ground.board.group(&self.group, |view| view.trouble = None);
             }
             GroupEvent::Fatal(_) => {}
         }
@@ -227,7 +235,7 @@ impl Runner {
         running: &mut HashMap<Partition, Running>,
     ) {
         let Assigned { partition, assignment, committed, feed } = assigned;
-        let Some(binding) = self.registry.binding(&partition.topic).cloned() else {
+        let Some(binding) = self.ground.live.reads(&self.group, &partition.topic) else {
             error!(partition = name(&partition), "assigned, but no binding reads this topic");
             return;
         };
@@ -237,7 +245,7 @@ impl Runner {
         let committed = known.iter().flatten().map(|committed| committed.offset).next();
         let (group, end) = (self.group.clone(), None);
         let view = LaneView { group, status, committed, send_trouble: None, end, moved: Instant::now() };
-        self.board.put(lane.clone(), view);
+        self.ground.board.put(lane.clone(), view);
         // A topic made anew, a drain, a let; and room for a topic that is made anew often.
         let (orders, heard) = mpsc::channel(8);
         let span = info_span!("lane", topic = %partition.topic, partition = partition.partition);
@@ -251,14 +259,14 @@ impl Runner {
 
     fn release(&self, partition: &Partition, lane: &Running) {
         let _it_ended_already = lane.orders.try_send(Order::Let);
-        self.board.remove(&self.lane_name(partition));
+        self.ground.board.remove(&self.lane_name(partition));
     }
 
     fn let_go(&self, running: &mut HashMap<Partition, Running>) {
         for (partition, lane) in running.drain() {
             self.release(&partition, &lane);
         }
-        self.board.group(&self.group, |view| view.is_joined = false);
+        self.ground.board.group(&self.group, |view| view.is_joined = false);
     }
 
     /// Stops fetching, finishes what is in flight, commits, leaves the group; all of it within the deadline.
@@ -270,7 +278,7 @@ impl Runner {
         mut heard: mpsc::Receiver<GroupEvent>,
     ) {
         // A little is left for the process itself.
-        let end = Instant::now() + self.deadline - (self.deadline / 20).min(Duration::from_secs(1));
+        let end = Instant::now() + self.ground.deadline - (self.ground.deadline / 20).min(Duration::from_secs(1));
         group.stop_fetching();
         for lane in running.values() {
             let _it_ended_already = lane.orders.try_send(Order::Drain);
@@ -290,7 +298,7 @@ impl Runner {
             }
         };
         // Some seconds are left for the commit and the goodbye.
-        let reserve = (self.deadline / 4).min(Duration::from_secs(5));
+        let reserve = (self.ground.deadline / 4).min(Duration::from_secs(5));
         if tokio::time::timeout_at(end - reserve, drained).await.is_err() {
             warn!("not everything in flight could be finished within the deadline; it runs again after the restart");
         }
@@ -302,7 +310,8 @@ impl Runner {
     }
 
     fn lane_name(&self, partition: &Partition) -> LaneName {
-        let binding = self.registry.binding(&partition.topic).map(|binding| binding.settings.name.clone());
+        let binding = self.ground.live.reads(&self.group, &partition.topic);
+        let binding = binding.map(|binding| binding.settings.name.clone());
         LaneName {
             binding: binding.unwrap_or_default(),
             topic: partition.topic.to_string(),

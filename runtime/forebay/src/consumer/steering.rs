@@ -7,27 +7,35 @@ use forebay_core::lane::{Event, Fate, Write, fate};
 use forebay_core::manifest::settings::DeadLetter;
 use forebay_core::policy::flood::{Count, Flood, Level};
 use forebay_core::verdict::{Cause, Reason};
-use forebay_sink::{Committed, Pause, Wanted, Wish};
+use forebay_sink::{BindingKey, Committed, Pause, Wanted, Wish};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
 /// One binding's.
 pub struct Steering {
-    binding: String,
+    /// What the ledger calls the binding.
+    key: BindingKey,
     wanted: watch::Sender<Wanted>,
     /// What the flood guard wants, until the ledger has it.
     tripped: Mutex<Option<Pause>>,
-    flood: Option<Mutex<Flood>>,
+    flood: Mutex<Option<Flood>>,
 }
 
 impl Steering {
     /// Nothing is wanted yet.
-    pub(super) fn new(binding: &str, dead_letter: &DeadLetter) -> Self {
-        let flood = match dead_letter {
-            DeadLetter::Topic { pause_above, .. } => Some(Mutex::new(Flood::new(*pause_above))),
-            DeadLetter::Drop => None,
-        };
-        Self { binding: binding.to_owned(), wanted: watch::Sender::default(), tripped: Mutex::default(), flood }
+    pub(super) fn new(key: BindingKey, dead_letter: &DeadLetter) -> Self {
+        let flood = Mutex::new(flood(dead_letter));
+        Self { key, wanted: watch::Sender::default(), tripped: Mutex::default(), flood }
+    }
+
+    /// Returns what the ledger calls the binding.
+    pub(super) fn key(&self) -> &BindingKey {
+        &self.key
+    }
+
+    /// Limits the share of dead letters anew; what was counted before is history.
+    pub(super) fn limit(&self, dead_letter: &DeadLetter) {
+        *self.flood.lock() = flood(dead_letter);
     }
 
     /// Tells of every change.
@@ -47,8 +55,8 @@ impl Steering {
         }
         self.wanted.send_if_modified(|known| {
             let goes_on = known.whole.is_some() && wanted.whole.is_none();
-            if let Some(flood) = self.flood.as_ref().filter(|_| goes_on) {
-                flood.lock().reset();
+            if let Some(flood) = self.flood.lock().as_mut().filter(|_| goes_on) {
+                flood.reset();
             }
             let is_new = *known != wanted;
             *known = wanted;
@@ -92,17 +100,19 @@ impl Steering {
 
     /// A transaction begins: what it adds to, and what of it is known already.
     pub(super) fn begin(&self, write: &Write, now: Duration) -> Option<(Level, Count)> {
-        let flood = self.flood.as_ref()?;
+        let mut flood = self.flood.lock();
+        let flood = flood.as_mut()?;
         let handled = write.handled.get(write.from..).unwrap_or_default();
         // What the handler rejects is final; a fault may turn out to be nobody's message.
         let dead = handled.iter().filter(|handled| handled.is_rejected()).count() as u64;
         let batch = Count { records: handled.len() as u64, dead };
-        Some((flood.lock().begin(batch, now), batch))
+        Some((flood.begin(batch, now), batch))
     }
 
     /// A transaction has ended; with nothing if it failed.
     pub(super) fn end(&self, batch: Count, write: &Write, committed: Option<&Committed>, now: Duration) {
-        let Some(flood) = &self.flood else { return };
+        let mut flood = self.flood.lock();
+        let Some(flood) = flood.as_mut() else { return };
         let done = committed.map_or(Count::default(), |committed| {
             let both = write.handled.iter().enumerate().take(committed.written.done).skip(write.from);
             let is_dead =
@@ -110,7 +120,7 @@ impl Steering {
             let records = committed.written.done.saturating_sub(write.from) as u64;
             Count { records, dead: both.filter(|one| is_dead(*one)).count() as u64 }
         });
-        flood.lock().end(batch, done, now);
+        flood.end(batch, done, now);
     }
 
     /// Returns what a lane hears of what is wanted.
@@ -119,10 +129,18 @@ impl Steering {
             let which = if wanted.whole.is_some() { String::new() } else { format!(" --partition {partition}") };
             let Pause { by, why, at } = pause;
             let (at, why) = (spaced(" at ", at), spaced(": ", why));
-            let message = format!("paused by {by}{at}{why}; `forebay resume {}{which}` lets it go on", self.binding);
+            let message =
+                format!("paused by {by}{at}{why}; `forebay resume {}{which}` lets it go on", self.key.binding);
             Cause::new(Reason::Paused, message)
         });
         Event::Wanted { pause, is_accepting: wanted.is_accepting }
+    }
+}
+
+fn flood(dead_letter: &DeadLetter) -> Option<Flood> {
+    match dead_letter {
+        DeadLetter::Topic { pause_above, .. } => Some(Flood::new(*pause_above)),
+        DeadLetter::Drop => None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use forebay_core::budget::Budget;
 use forebay_kafka::{Group, Producer};
 
+use crate::consumer::live::Live;
 use crate::consumer::observer::Observer;
 use crate::metrics::Metrics;
 use crate::status::Board;
@@ -20,6 +21,8 @@ pub(super) struct Surroundings {
     pub(super) metrics: Arc<Metrics>,
     /// Who this process is, for people.
     pub(super) owner: Arc<str>,
+    /// The bindings in force.
+    pub(super) live: Live,
     /// The most bytes of a lane's messages that wait for Kafka.
     pub(super) outbox_bytes: usize,
     /// Who watches each record, if anybody does.

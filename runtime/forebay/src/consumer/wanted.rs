@@ -9,7 +9,7 @@ use forebay_sink::{Database, Wish};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::consumer::binding::Binding;
+use crate::consumer::steering::Steering;
 
 /// How often the flood guard's decisions are looked for.
 const LOOK: Duration = Duration::from_millis(200);
@@ -18,7 +18,7 @@ const LOOK: Duration = Duration::from_millis(200);
 const ASK_EVERY: u32 = 5;
 
 /// Follows what is wanted of the bindings of one group and one sink, until it is stopped.
-pub(super) async fn watch(sink: Database, bindings: Vec<Arc<Binding>>, stop: CancellationToken) {
+pub(super) async fn watch(sink: Database, bindings: Vec<Arc<Steering>>, stop: CancellationToken) {
     let look = async {
         for turn in 0_u32.. {
             tokio::time::sleep(LOOK).await;
@@ -37,23 +37,23 @@ pub(super) async fn watch(sink: Database, bindings: Vec<Arc<Binding>>, stop: Can
 }
 
 /// Asks the ledger, once.
-pub(super) async fn refresh(sink: &Database, bindings: &[Arc<Binding>]) -> Result<(), Verdict> {
+pub(super) async fn refresh(sink: &Database, bindings: &[Arc<Steering>]) -> Result<(), Verdict> {
     let Some(first) = bindings.first() else { return Ok(()) };
-    let wanted = sink.wanted(&first.needs.source, &first.settings.group).await?;
+    let wanted = sink.wanted(&first.key().source, &first.key().group).await?;
     for binding in bindings {
-        binding.steering.take(wanted.get(&binding.settings.name).cloned().unwrap_or_default());
+        binding.take(wanted.get(&binding.key().binding).cloned().unwrap_or_default());
     }
     Ok(())
 }
 
 /// Brings to the ledger what the flood guard has decided.
-async fn keep(sink: &Database, bindings: &[Arc<Binding>]) {
+async fn keep(sink: &Database, bindings: &[Arc<Steering>]) {
     for binding in bindings {
-        let Some(pause) = binding.steering.tripped() else { continue };
-        let name = &binding.settings.name;
-        match sink.wish(&binding.key(), None, &Wish::Pause(pause)).await {
+        let Some(pause) = binding.tripped() else { continue };
+        let name = &binding.key().binding;
+        match sink.wish(binding.key(), None, &Wish::Pause(pause)).await {
             Ok(()) => {
-                binding.steering.is_kept();
+                binding.is_kept();
                 info!(binding = name, "the pause is in the ledger, for every process of the group");
             }
             Err(verdict) => {

@@ -14,16 +14,17 @@ use crate::consumer::binding::{Binding, Prepared};
 
 /// Writes a batch, or decides what is to be sent where there is no database.
 pub(super) async fn write(
-    binding: &Binding,
-    prepared: &Arc<Prepared>,
+    (binding, prepared): (&Binding, &Arc<Prepared>),
     at: &Partition,
     write: &Write,
+    notes_version: bool,
 ) -> Result<Committed, Verdict> {
     let context = WriteContext {
         key: acquire::key(binding, at),
         targets: prepared.targets.clone(),
         origin: Arc::<Origin>::clone(&prepared.origin),
         retry: binding.settings.retry,
+        notes_version,
         redriven: None,
     };
     match &binding.needs.sink {

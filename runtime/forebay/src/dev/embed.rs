@@ -67,6 +67,10 @@ pub(super) fn embed(mut manifest: Manifest, kafka: Kafka, folder: &Utf8Path) -> 
     for binding in &mut manifest.bindings {
         // One record a transaction, so that what a person sees belongs to one record. The result is the same.
         binding.batch.max_records = NonZeroUsize::MIN;
+        // Samples are there to fail: nobody wants a trial to pause over them.
+        if let DeadLetter::Topic { pause_above, .. } = &mut binding.dead_letter {
+            pause_above.percent = 100;
+        }
         for target in &mut binding.targets {
             let TargetKind::Table(table) = &mut target.kind else { continue };
             let full = table.full_name();

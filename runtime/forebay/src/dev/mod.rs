@@ -12,7 +12,6 @@ mod session;
 mod source;
 mod tally;
 mod trial;
-mod watch;
 
 use std::sync::Arc;
 
@@ -46,7 +45,7 @@ pub async fn run(settings: Settings, host: Host) -> Result<(), Error> {
     let stop = CancellationToken::new();
     let signals =
         Signals::new().map_err(|error| Error::new(ErrorKind::Internal, format!("take signals over: {error}")))?;
-    let watched = signals.watch(stop.clone());
+    let watched = signals.watch(stop.clone(), || tracing::warn!("SIGHUP: what is edited is taken over at once here"));
     let mut trial = Trial::start(settings, Arc::new(host)).await?;
     tokio::select! {
         // Ends the process at the second signal, and never by itself.

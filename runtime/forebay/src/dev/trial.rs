@@ -19,9 +19,9 @@ use crate::dev::room::Room;
 use crate::dev::session::Session;
 use crate::dev::source::Source;
 use crate::dev::tally::{self, Tally};
-use crate::dev::watch::Watch;
 use crate::dev::{Settings, embed, fate};
 use crate::error::{Error, ErrorKind};
+use crate::watch::Watch;
 use crate::{load, telemetry};
 
 /// How often the lanes are asked what they wait for.

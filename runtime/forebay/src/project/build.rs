@@ -1,12 +1,12 @@
 //! `forebay plugin build`: from a project's source to the components that its manifest names.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use forebay_guest_build::{Build, Component, Part, Toolchain, replace};
+use forebay_guest_build::{Guest, Part, replace};
 
 use crate::error::{Error, ErrorKind};
 use crate::telemetry;
 
-pub use forebay_guest_build::Profile;
+pub use forebay_guest_build::{Language, Profile};
 
 /// A component that was built.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,8 @@ pub struct Built {
     pub is_changed: bool,
 }
 
-/// Builds all that is to be built in a folder: a project's, or one plugin's. What cargo says goes to standard error.
+/// Builds all that is to be built in a folder: a project's, or one plugin's. What its tools say goes to
+/// standard error.
 ///
 /// # Errors
 /// Where there is nothing to build or nothing to build it with, or the source is refused.
@@ -33,13 +34,9 @@ pub fn build(folder: &Utf8Path, profile: Profile) -> Result<Vec<Built>, Error> {
 }
 
 fn one(part: Part, profile: Profile) -> Result<Built, forebay_guest_build::Error> {
-    let Part { plugin, package, component: path } = part;
-    let toolchain = Toolchain::find(&package, &mut telemetry::warn)?;
-    // What lies in the package's folder is known to the compiler by its path in there: no name is needed for that.
-    let build = Build { folder: &package, toolchain: &toolchain, profile, target: None, names: &[], args: &[] };
-    let module = build.run_one()?;
-    let component = Component::of_module(&module.path)?;
-    let path = path.unwrap_or_else(|| package.join(&module.package).with_extension("wasm"));
+    let Part { plugin, language, package, component: path } = part;
+    let Guest { name, component } = forebay_guest_build::build(language, &package, profile, &mut telemetry::warn)?;
+    let path = path.unwrap_or_else(|| package.join(name).with_extension("wasm"));
     let is_changed = replace(&path, component.bytes())?;
     let path = Utf8PathBuf::from(path.to_string_lossy().into_owned());
     Ok(Built { plugin, path, size: component.bytes().len(), digest: component.digest(), is_changed })

@@ -6,8 +6,9 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::{Error, ErrorKind};
+use crate::project::build::Language;
+use crate::project::kit;
 use crate::project::name::Name;
-use crate::project::sdk;
 use crate::project::template::TEMPLATES;
 
 /// A project that was made.
@@ -22,20 +23,23 @@ pub struct Made {
 /// Makes a project in `folder`, which is made, too, or empty.
 ///
 /// # Errors
-/// Where the folder has something in it, or can not be written.
-pub fn new(name: &Name, folder: &Utf8Path) -> Result<Made, Error> {
+/// Where the folder has something in it, or can not be written, or where no project of the language is built yet.
+pub fn new(name: &Name, language: Language, folder: &Utf8Path) -> Result<Made, Error> {
+    let Some(kit) = kit::of(language) else {
+        let message = format!("`forebay plugin new --lang {}` is not built yet; `--lang rust` is", language.name());
+        return Err(Error::new(ErrorKind::Usage, message));
+    };
     expect_empty(folder)?;
     let mut made = Vec::new();
-    for template in TEMPLATES {
-        let (path, text) = template.fill(name);
+    for template in kit.templates.iter().chain(TEMPLATES) {
+        let (path, text) = template.fill(name, kit);
         write(folder, &path, &text)?;
         made.push((path, template.purpose));
     }
-    write(folder, "Cargo.lock", &sdk::lock(name))?;
-    for (path, text) in sdk::files() {
+    for (path, text) in (kit.files)(name) {
         write(folder, path, &text)?;
     }
-    made.push(("sdk/".to_owned(), "the crate `forebay-plugin`, with the contract"));
+    made.push((format!("{}/", kit.sdk), kit.sdk_is));
     Ok(Made { folder: folder.to_owned(), files: made })
 }
 
@@ -83,11 +87,11 @@ mod tests {
         let folder = Utf8PathBuf::from_path_buf(folder).unwrap();
         let name: Name = "my-app".parse().unwrap();
         fs::create_dir_all(folder.join(".git")).unwrap();
-        let made = new(&name, &folder).unwrap();
+        let made = new(&name, Language::Rust, &folder).unwrap();
         assert!(made.files.iter().all(|(path, _)| folder.join(path).exists()), "{made:?}");
         assert!(folder.join("my-app.jsonl").is_file() && folder.join("sdk/src/lib.rs").is_file());
         fs::write(folder.join("src/lib.rs"), "mine").unwrap();
-        let refused = new(&name, &folder).unwrap_err();
+        let refused = new(&name, Language::Rust, &folder).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Config);
         assert!(refused.to_string().contains("is not empty"), "{refused}");
         assert_eq!(fs::read_to_string(folder.join("src/lib.rs")).unwrap(), "mine");

@@ -1,5 +1,6 @@
-//! The files of a project, with `{{name}}` and `{{table}}` to be filled in.
+//! The files of a project, with `{{name}}`, `{{table}}` and what its language says to be filled in.
 
+use crate::project::kit::Kit;
 use crate::project::name::Name;
 
 /// A file of a project.
@@ -8,46 +9,55 @@ pub(super) struct Template {
     pub(super) path: &'static str,
     /// What it is for, in a few words.
     pub(super) purpose: &'static str,
-    text: &'static str,
+    /// What it says.
+    pub(super) text: &'static str,
 }
 
-/// All files but those of the SDK.
+/// The files that projects of all languages have.
 pub(super) const TEMPLATES: &[Template] = &[
-    Template {
-        path: "src/lib.rs",
-        purpose: "the handler: a function of one message, with its tests",
-        text: include_str!("templates/lib.rs"),
-    },
     Template {
         path: "forebay.toml",
         purpose: "the manifest: what is read, what runs, where rows go",
-        text: include_str!("templates/forebay.toml"),
+        text: include_str!("templates/common/forebay.toml"),
     },
     Template {
         path: "{{name}}.jsonl",
         purpose: "sample messages: good ones and bad ones",
-        text: include_str!("templates/samples.jsonl"),
+        text: include_str!("templates/common/samples.jsonl"),
     },
-    Template { path: "schema.sql", purpose: "the table, for PostgreSQL", text: include_str!("templates/schema.sql") },
+    Template {
+        path: "schema.sql",
+        purpose: "the table, for PostgreSQL",
+        text: include_str!("templates/common/schema.sql"),
+    },
     Template {
         path: "schema.sqlite.sql",
         purpose: "the table, for `forebay dev`",
-        text: include_str!("templates/schema.sqlite.sql"),
+        text: include_str!("templates/common/schema.sqlite.sql"),
     },
-    Template { path: "README.md", purpose: "what to do next", text: include_str!("templates/README.md") },
-    Template { path: "Cargo.toml", purpose: "the handler's package", text: include_str!("templates/Cargo.toml") },
-    Template { path: ".gitignore", purpose: "what is built", text: include_str!("templates/gitignore.txt") },
+    Template { path: "README.md", purpose: "what to do next", text: include_str!("templates/common/README.md") },
+    Template { path: ".gitignore", purpose: "what is built", text: include_str!("templates/common/gitignore.txt") },
 ];
 
 impl Template {
-    /// Returns the path and the text for a project of this name.
-    pub(super) fn fill(&self, name: &Name) -> (String, String) {
-        (fill(self.path, name), fill(self.text, name))
+    /// Returns the path and the text for a project of this name and language.
+    pub(super) fn fill(&self, name: &Name, kit: &Kit) -> (String, String) {
+        (fill(self.path, name, kit), fill(self.text, name, kit))
     }
 }
 
-fn fill(text: &str, name: &Name) -> String {
-    text.replace("{{name}}", name.as_str()).replace("{{table}}", &name.table())
+fn fill(text: &str, name: &Name, kit: &Kit) -> String {
+    let table = name.table();
+    let values = [
+        ("{{name}}", name.as_str()),
+        ("{{table}}", &table),
+        ("{{source}}", kit.source),
+        ("{{test}}", kit.test),
+        ("{{sdk}}", kit.sdk),
+        ("{{sdk-is}}", kit.sdk_is),
+        ("{{made}}", kit.made),
+    ];
+    values.into_iter().fold(text.to_owned(), |text, (place, value)| text.replace(place, value))
 }
 
 #[cfg(test)]
@@ -55,7 +65,10 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::project::kit;
     use forebay_core::manifest::{Environment, Origin, parse};
+
+    use forebay_guest_build::Language;
 
     struct Nothing;
 
@@ -69,15 +82,40 @@ mod tests {
         }
     }
 
-    fn files(name: &str) -> Vec<(String, String)> {
+    fn files_in(name: &str, kit: &Kit) -> Vec<(String, String)> {
         let name: Name = name.parse().unwrap();
-        TEMPLATES.iter().map(|template| template.fill(&name)).collect()
+        kit.templates.iter().chain(TEMPLATES).map(|template| template.fill(&name, kit)).collect()
+    }
+
+    fn files(name: &str) -> Vec<(String, String)> {
+        files_in(name, kit::of(Language::Rust).unwrap())
+    }
+
+    /// Whether there is a place such as `{{name}}`. Two braces alone may be anything of a language's own.
+    fn has_place(text: &str) -> bool {
+        let mut names = text.split("{{").skip(1).filter_map(|after| Some(after.split_once("}}")?.0));
+        names.any(|name| !name.is_empty() && name.chars().all(|char| char.is_ascii_lowercase() || char == '-'))
     }
 
     #[test]
     fn nothing_is_left_to_fill_in() {
-        for (path, text) in files("my-app") {
-            assert!(!path.contains("{{") && !text.contains("{{n") && !text.contains("{{t"), "{path}");
+        for kit in Language::ALL.into_iter().filter_map(kit::of) {
+            for (path, text) in files_in("my-app", kit) {
+                assert!(!has_place(&path) && !has_place(&text), "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_project_has_its_languages_mark_and_the_file_that_is_shown() {
+        for language in Language::ALL {
+            let Some(kit) = kit::of(language) else { continue };
+            let files = files_in("my-app", kit);
+            for wanted in [language.mark(), kit.source] {
+                assert!(files.iter().any(|(path, _)| path == wanted), "{language}: {wanted}");
+            }
+            let readme = format!("{}/README.md", kit.sdk);
+            assert!((kit.files)(&"my-app".parse().unwrap()).iter().any(|(path, _)| *path == readme), "{language}");
         }
     }
 

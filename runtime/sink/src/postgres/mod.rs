@@ -18,6 +18,7 @@ mod sql;
 mod tls;
 mod url;
 mod verdict;
+mod version;
 mod wanted;
 mod watch;
 mod write;

@@ -5,7 +5,7 @@ use forebay_core::verdict::{Cause, Reason, Verdict};
 use crate::postgres::connection::Postgres;
 
 /// The version of [`DDL`] in `forebay.meta`.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Makes everything that is not there yet, and changes nothing that is.
 pub const DDL: &str = "\
@@ -16,8 +16,8 @@ create table if not exists forebay.meta (
     key text primary key,
     value text not null
 );
-insert into forebay.meta (key, value) values ('schema-version', '2')
-    on conflict (key) do update set value = excluded.value where forebay.meta.value in ('1');
+insert into forebay.meta (key, value) values ('schema-version', '3')
+    on conflict (key) do update set value = excluded.value where forebay.meta.value in ('1', '2');
 insert into forebay.meta (key, value) values ('ledger-id', gen_random_uuid()::text) on conflict (key) do nothing;
 
 -- The position of each partition, moved in the transaction that writes its rows.
@@ -108,6 +108,20 @@ create table if not exists forebay.doubt (
     primary key (source, consumer_group, topic, partition)
 ) with (fillfactor = 50);
 
+-- Which version of a plugin wrote a partition, and from which offset on.
+create table if not exists forebay.version (
+    id bigint generated always as identity,
+    source text not null,
+    consumer_group text not null,
+    topic text not null,
+    partition int not null,
+    from_offset bigint not null,
+    plugin text not null,
+    digest text not null,
+    since timestamptz not null default now(),
+    primary key (source, consumer_group, topic, partition, id)
+);
+
 -- Dead letters that were sent through the handler again.
 create table if not exists forebay.redriven (
     id text primary key,
@@ -128,6 +142,7 @@ select t.name || ': ' || r.name from (values
     ('forebay.outbox', 'select'), ('forebay.outbox', 'insert'), ('forebay.outbox', 'delete'),
     ('forebay.binding', 'select'), ('forebay.binding', 'insert'), ('forebay.binding', 'update'),
     ('forebay.paused_partition', 'select'), ('forebay.accepted', 'select'),
+    ('forebay.version', 'select'), ('forebay.version', 'insert'),
     ('forebay.doubt', 'select'), ('forebay.doubt', 'insert'), ('forebay.doubt', 'update')) r(tab, name)
 join (select 'forebay.' || c.relname as name, c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace
       where n.nspname = 'forebay') t on t.name = r.tab

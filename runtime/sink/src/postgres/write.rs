@@ -31,6 +31,7 @@ use crate::postgres::flush::{self, Request};
 use crate::postgres::redriven::REMEMBER;
 use crate::postgres::sql::{self, Source};
 use crate::postgres::verdict::{of_error, of_statement};
+use crate::postgres::version;
 use crate::postgres::watch::Signs;
 use crate::redriven::Redriven;
 
@@ -169,6 +170,7 @@ impl<'a> Transaction<'a> {
             self.prepare(KEPT).await?,
             self.prepare(SETTLED).await?,
         ];
+        let noted = self.noted(done).await?;
         let (begin, digest) = (self.sink.begin(), &self.context.origin.digest);
         let mut requests: Vec<Request<'_>> = Vec::with_capacity(bound.len() + 6);
         if !is_begun {
@@ -177,8 +179,7 @@ impl<'a> Transaction<'a> {
         let first_row = requests.len();
         requests.extend(bound.iter().map(|statement| self.request(statement)));
         let after_rows = requests.len();
-        let immediate = self.has_deferred();
-        if immediate {
+        if self.has_deferred() {
             requests.push(Box::pin(self.client.batch_execute("set constraints all immediate")));
         }
         for (next, payload) in &kept {
@@ -192,6 +193,9 @@ impl<'a> Transaction<'a> {
             let row = [(expected as _, Type::INT8), (&position as _, Type::INT8), (&payload as _, Type::BYTEA)];
             requests.push(self.lane_request(&decided, &row));
         }
+        let plugin = &self.context.origin.plugin;
+        let version = [(expected as _, Type::INT8), (plugin as _, Type::TEXT), (digest as _, Type::TEXT)];
+        requests.extend(noted.as_ref().map(|noted| self.lane_request(noted, &version)));
         let moves_at = requests.len();
         let moved: [Param<'_>; 5] = [
             (epoch, Type::INT8),
@@ -200,13 +204,7 @@ impl<'a> Transaction<'a> {
             (leader_epoch, Type::INT4),
             (digest, Type::TEXT),
         ];
-        requests.push(match &self.context.redriven {
-            None => self.lane_request(&moves, &moved),
-            Some(Redriven { id, binding, .. }) => {
-                let remembered = self.execute(&moves, vec![(id, Type::TEXT), (binding, Type::TEXT)]);
-                Box::pin(async move { remembered.await.map(drop) })
-            }
-        });
+        requests.push(self.move_request(&moves, &moved));
         failpoint::pass("before-commit");
         requests.push(Box::pin(self.client.batch_execute("commit")));
         match flush::in_order(requests, self.signs).await {
@@ -222,6 +220,25 @@ impl<'a> Transaction<'a> {
         }
         failpoint::pass("after-commit");
         Ok(Committed::new(judgement, outgoing, refused, rows))
+    }
+
+    /// Returns the statement that notes which version writes, where another one may have written before.
+    async fn noted(&self, done: usize) -> Result<Option<Text>, Verdict> {
+        match self.context.notes_version && done > self.write.from {
+            true => self.prepare(version::NOTE).await.map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// Moves the position; a dead letter that is redriven is remembered instead.
+    fn move_request<'b>(&'b self, moves: &'b Text, moved: &[Param<'b>]) -> Request<'b> {
+        match &self.context.redriven {
+            None => self.lane_request(moves, moved),
+            Some(Redriven { id, binding, .. }) => {
+                let remembered = self.execute(moves, vec![(id, Type::TEXT), (binding, Type::TEXT)]);
+                Box::pin(async move { remembered.await.map(drop) })
+            }
+        }
     }
 
     /// Plans the effects of a range of records, prepares the statements and binds their values.

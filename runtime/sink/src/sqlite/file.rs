@@ -201,7 +201,7 @@ fn lock(path: &Path) -> Result<fs::File, Verdict> {
         Err(TryLockError::Error(error)) => Err(refused(error)),
         Err(TryLockError::WouldBlock) => {
             let message = format!(
-                "another process has `{}` (it holds `{shown}`); this one takes over when that one ends",
+                "another process has `{}` (it holds `{shown}`); stop that one, or wait: whoever waits takes over when it ends",
                 path.display()
             );
             Err(Verdict::Unavailable(Cause::new(Reason::Database, message)))

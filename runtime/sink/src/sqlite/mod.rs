@@ -15,6 +15,7 @@ mod schema;
 mod show;
 mod sql;
 mod verdict;
+mod version;
 mod wanted;
 mod watch;
 mod write;

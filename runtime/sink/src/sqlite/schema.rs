@@ -9,7 +9,7 @@ use crate::sqlite::file::Absent;
 use crate::sqlite::verdict::of_error;
 
 /// The version of [`DDL`] in `forebay_meta`.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Makes everything that is not there yet, and changes nothing that is.
 pub const DDL: &str = "\
@@ -18,8 +18,8 @@ create table if not exists forebay_meta (
     key text primary key,
     value text not null
 ) strict;
-insert into forebay_meta (key, value) values ('schema-version', '2')
-    on conflict (key) do update set value = excluded.value where value in ('1');
+insert into forebay_meta (key, value) values ('schema-version', '3')
+    on conflict (key) do update set value = excluded.value where value in ('1', '2');
 insert into forebay_meta (key, value) values ('ledger-id', lower(hex(randomblob(16)))) on conflict (key) do nothing;
 
 -- The position of each partition, moved in the transaction that writes its rows.
@@ -109,6 +109,20 @@ create table if not exists forebay_doubt (
     begun integer not null default 0,
     primary key (source, consumer_group, topic, partition)
 ) strict;
+
+-- Which version of a plugin wrote a partition, and from which offset on.
+create table if not exists forebay_version (
+    id integer primary key,
+    source text not null,
+    consumer_group text not null,
+    topic text not null,
+    partition integer not null,
+    from_offset integer not null,
+    plugin text not null,
+    digest text not null,
+    since text not null default (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
+) strict;
+create index if not exists forebay_version_of on forebay_version (source, consumer_group, topic, partition, id);
 
 -- Dead letters that were sent through the handler again.
 create table if not exists forebay_redriven (

@@ -24,7 +24,7 @@ use crate::sqlite::connection::Sqlite;
 use crate::sqlite::file::{Absent, Connection};
 use crate::sqlite::redriven::REMEMBER;
 use crate::sqlite::verdict::{of_commit, of_error, of_row};
-use crate::sqlite::{bind, sql};
+use crate::sqlite::{bind, sql, version};
 
 const MOVE: &str = "update forebay_ledger set next_offset = ?7, leader_epoch = ?8, \
     plugin_digest = ?9, updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now') || '000+00:00' \
@@ -113,7 +113,10 @@ impl<'a> Transaction<'a> {
                 other => other,
             })?;
         }
-        let digest = &self.context.origin.digest;
+        let (plugin, digest) = (&self.context.origin.plugin, &self.context.origin.digest);
+        if self.context.notes_version && done > self.write.from {
+            self.lane_statement(version::NOTE, params![expected, plugin, digest])?;
+        }
         let moved = match &self.context.redriven {
             None => self.lane_statement(MOVE, params![epoch, expected, position, leader_epoch, digest])?,
             Some(Redriven { id, binding, .. }) => {

@@ -28,6 +28,9 @@
 //! `"else": […]` beside `reject` or a kind of failing are the effects of a handler that was mended: where the
 //! configuration says `accept = true`, they are applied instead.
 //!
+//! With `stamp = "text"` in the configuration, every row says so in its column `stamp`; with `broken = true` every message but a
+//! tombstone panics.
+//!
 //! A tombstone with a key deletes from the target that the configuration names as `tombstone-target`, by the column
 //! `id`; without such a target or a key it is skipped with the reason `tombstone`.
 
@@ -45,6 +48,9 @@ struct Settings {
     tombstone_target: Option<String>,
     #[serde(default)]
     accept: bool,
+    stamp: Option<String>,
+    #[serde(default)]
+    broken: bool,
 }
 
 fn handle(message: &Message, settings: &Settings) -> Result<Outcome> {
@@ -54,6 +60,10 @@ fn handle(message: &Message, settings: &Settings) -> Result<Outcome> {
     let mut script: Script = message.json()?;
     if settings.accept {
         script.mend();
+    }
+    assert!(!settings.broken, "a version that is broken");
+    if let Some(stamp) = &settings.stamp {
+        script.stamp(stamp);
     }
     script.speak()?;
     script.act()
@@ -78,6 +88,8 @@ mod tests {
             &Settings {
                 tombstone_target: None,
                 accept: false,
+                stamp: None,
+                broken: false,
             },
         )
     }

@@ -96,6 +96,13 @@ impl Script {
         .map(|failing| *failing = None);
     }
 
+    /// Says in every row which version wrote it.
+    pub(crate) fn stamp(&mut self, stamp: &str) {
+        for step in self.effects.iter_mut().flatten().filter(|step| step.op != "publish") {
+            step.columns.0.push(("stamp".to_owned(), stamp.into()));
+        }
+    }
+
     /// Does the one thing that it says.
     pub(crate) fn act(self) -> Result<Outcome> {
         let target = self.target.clone();

@@ -6,6 +6,7 @@ use crate::fault::{Class, Fault};
 use crate::lane::batch::{Batch, Stage};
 use crate::lane::event::{Acquired, Action, Authority, Stop, Written};
 use crate::lane::machine::{InFlight, Lane, Phase, Trouble};
+use crate::manifest::settings::{BatchLimits, Retry};
 use crate::outbox::Outgoing;
 use crate::outcome::Outcomes;
 use crate::policy::alike::ALIKE;
@@ -231,6 +232,20 @@ impl Lane {
     pub(super) fn moved(&mut self, now: Duration) {
         let cause = Cause::new(Reason::Position, "the position was moved by hand; it is taken up from there");
         self.block(now, cause, false, true, now);
+    }
+
+    /// Another version is in force from the next batch on: what was computed and is not being written is computed anew, and
+    /// what stands or waits is tried at once.
+    pub(super) fn swapped(&mut self, batch: BatchLimits, retry: Retry, now: Duration) {
+        (self.settings.batch, self.settings.retry) = (batch, retry);
+        for batch in &mut self.batches {
+            batch.swap(self.next_batch);
+            self.next_batch += 1;
+        }
+        (self.run, self.tries) = (self.run.anew(), 0);
+        if let Phase::Blocked { until, .. } = &mut self.phase {
+            *until = now;
+        }
     }
 
     /// What is wanted of the binding: to stand still, to go on, to take what fails alike for the records' fault.

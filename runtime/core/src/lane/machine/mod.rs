@@ -159,6 +159,7 @@ impl Lane {
             }
             Event::Lost { .. } => {}
             Event::Moved => self.moved(now),
+            Event::Swapped { batch, retry } => self.swapped(batch, retry, now),
             Event::Wanted { pause, is_accepting } => self.wanted(pause, is_accepting, now, actions),
             Event::Drain => self.drain(),
         }

@@ -4,7 +4,7 @@ use forebay_core::lane::position::{GroupOffset, LedgerRow, Question, Resolution,
 use forebay_core::manifest::settings::{Binding, Manifest};
 use forebay_core::verdict::Verdict;
 use forebay_kafka::{Admin, Partition};
-use forebay_sink::{Database, LaneKey, PositionRow};
+use forebay_sink::{Database, LaneKey, PositionRow, VersionAt};
 
 use crate::cli::check::of_kafka;
 use crate::cli::init::of_verdict;
@@ -26,6 +26,8 @@ pub(super) struct Facts<'a> {
 pub(super) struct PartitionFacts {
     pub(super) at: Partition,
     pub(super) row: Option<PositionRow>,
+    /// Which versions of the plugin wrote it, the first one first.
+    pub(super) versions: Vec<VersionAt>,
     pub(super) group: Option<GroupOffset>,
     pub(super) question: Question,
     /// How many partitions the topic has.
@@ -43,7 +45,7 @@ impl<'a> Facts<'a> {
         let admin = Admin::start(&manifest.kafka).map_err(|error| of_kafka(&error))?;
         let source = manifest.kafka.name.as_str();
         let failed = |verdict: Verdict| of_verdict(&verdict);
-        let (mut ledger, mut rows) = (None, Vec::new());
+        let (mut ledger, mut rows, mut versions) = (None, Vec::new(), Vec::new());
         if let Some(sink) = binding.sink().and_then(|name| manifest.sinks.get(name)) {
             let sink = Database::new(sink).map_err(|error| Error::new(ErrorKind::Config, error.to_string()))?;
             let id = match makes_ledger {
@@ -52,11 +54,16 @@ impl<'a> Facts<'a> {
             };
             if id.is_some() {
                 rows = sink.positions(source, &binding.group).await.map_err(failed)?;
+                versions = sink.versions(source, &binding.group).await.map_err(failed)?;
             }
             ledger = Some((sink, id.unwrap_or_default()));
         }
         let ledger_id = ledger.as_ref().map(|(_, id)| id.clone()).unwrap_or_default();
-        let partitions = partitions(&admin, binding, which, (rows, ledger_id)).await?;
+        let mut partitions = partitions(&admin, binding, which, (rows, ledger_id)).await?;
+        for one in &mut partitions {
+            let own = versions.iter().filter(|version| *version.topic == *one.at.topic);
+            one.versions = own.filter(|version| version.partition == one.at.partition).cloned().collect();
+        }
         Ok(Self { binding, source, admin, ledger, partitions })
     }
 }
@@ -103,7 +110,8 @@ async fn partitions(
             log: (log.low, log.high),
             start: binding.start,
         };
-        found.push(PartitionFacts { at, row, group, question, partitions: count });
+        let versions = Vec::new();
+        found.push(PartitionFacts { at, row, versions, group, question, partitions: count });
     }
     Ok(found)
 }

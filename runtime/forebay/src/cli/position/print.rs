@@ -1,11 +1,17 @@
 //! Positions on paper: a table for people, or JSON.
 
 use forebay_core::lane::position::{LedgerRow, Resolution};
+use forebay_sink::VersionAt;
 use serde_json::{Value, json};
 
 use crate::cli::columns::columns;
 use crate::cli::position::facts::{Facts, PartitionFacts};
 use crate::telemetry;
+
+/// How many versions are told to people.
+const VERSIONS: usize = 3;
+/// `sha256:` and as much of a digest as tells versions apart.
+const DIGEST: usize = 19;
 
 const HEADER: [&str; 7] = ["PARTITION", "LEDGER", "GROUP", "LOG", "LAG", "PENDING", "OWNER"];
 
@@ -23,6 +29,9 @@ pub(super) fn show(facts: &Facts<'_>, as_json: bool) {
     let mut lines: Vec<[String; 7]> = vec![HEADER.map(str::to_owned)];
     lines.extend(facts.partitions.iter().map(|one| line(facts, one)));
     telemetry::print(&columns(&lines));
+    for one in facts.partitions.iter().filter(|one| !one.versions.is_empty()) {
+        telemetry::print(&format!("{} was written by {}", one.question.place(), history(&one.versions)));
+    }
     for one in facts.partitions.iter().filter(|_| facts.ledger.is_some()) {
         match one.resolution() {
             Resolution::Halt(cause) => telemetry::print(&format!("{} halts: {}", one.question.place(), cause.message)),
@@ -40,6 +49,18 @@ pub(super) fn show(facts: &Facts<'_>, as_json: bool) {
             }
         }
     }
+}
+
+/// Says which versions wrote, from which offset on: the last few, the last one first.
+fn history(versions: &[VersionAt]) -> String {
+    let one = |version: &VersionAt| {
+        let VersionAt { from, plugin, digest, since, .. } = version;
+        format!("{plugin} {} from {from} ({since})", digest.get(..DIGEST).unwrap_or(digest))
+    };
+    let mut told: Vec<String> = versions.iter().rev().take(VERSIONS).map(one).collect();
+    let more = versions.len().saturating_sub(VERSIONS);
+    told.extend((more > 0).then(|| format!("{more} more (`--output json`)")));
+    told.join(", before that ")
 }
 
 fn line(facts: &Facts<'_>, one: &PartitionFacts) -> [String; 7] {
@@ -74,6 +95,11 @@ fn partition(facts: &Facts<'_>, one: &PartitionFacts) -> Value {
         .group
         .as_ref()
         .map(|group| json!({ "position": group.offset, "metadata": group.metadata, "ours": facts.is_ours(group) }));
+    let version = |version: &VersionAt| {
+        let VersionAt { from, plugin, digest, since, .. } = version;
+        json!({ "from": from, "plugin": plugin, "digest": digest, "since": since })
+    };
+    let versions: Vec<Value> = one.versions.iter().map(version).collect();
     let (then, why) = match one.resolution() {
         _ if facts.ledger.is_none() => ("group", None),
         Resolution::Resume(_, warning) => ("resume", warning),
@@ -83,6 +109,7 @@ fn partition(facts: &Facts<'_>, one: &PartitionFacts) -> Value {
     };
     json!({
         "topic": one.question.topic, "partition": one.at.partition, "ledger": ledger, "group": group,
+        "versions": versions,
         "log": { "start": low, "end": high },
         "lag_messages": one.position(facts).map(|position| (high - position).max(0)), "then": then, "why": why,
     })

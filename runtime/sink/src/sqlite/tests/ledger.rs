@@ -62,10 +62,10 @@ async fn the_ledger_is_made_once_and_one_of_a_newer_version_halts() {
     stage.sink.init().await.unwrap();
     assert_eq!((id.len(), stage.sink.ledger_id().await.unwrap()), (32, id));
     assert_eq!(stage.sink.ledger_faults().await.unwrap(), []);
-    stage.sink.execute_script("update forebay_meta set value = '3' where key = 'schema-version'").await.unwrap();
+    stage.sink.execute_script("update forebay_meta set value = '4' where key = 'schema-version'").await.unwrap();
     for verdict in [stage.sink.ledger_id().await.map(drop), stage.sink.ledger_faults().await.map(drop)] {
         let Err(Verdict::Misconfigured(cause)) = verdict else { panic!("{verdict:?}") };
-        assert!(cause.message.contains("schema version 3"), "{}", cause.message);
+        assert!(cause.message.contains("schema version 4"), "{}", cause.message);
     }
 }
 

@@ -100,6 +100,7 @@ impl Stage {
             targets: Arc::new(Targets::new(targets)),
             origin: Arc::new(origin),
             retry: Retry { attempts, backoff_min: Duration::ZERO, backoff_max: Duration::ZERO },
+            notes_version: true,
             redriven: None,
         };
         let mut stage = Self { sink, context, epoch: 0, next: 0, folder };

@@ -146,6 +146,7 @@ impl Drive {
             targets: self.prepared.targets.clone(),
             origin: Arc::new(origin),
             retry: self.binding.settings.retry,
+            notes_version: false,
             redriven: Some(Redriven { id, binding, is_guarded }),
         };
         let mut context = context;
@@ -159,7 +160,11 @@ impl Drive {
             match (written.await?, &mut context.redriven) {
                 (Ok(committed), _) => break committed,
                 (Err(None), _) => return Ok(End::Known),
+                // Another command may have applied this very letter just now.
                 (Err(Some(fault)), _) if IS_THERE.contains(&fault.code.as_str()) => {
+                    if self.knows(letter).await? {
+                        return Ok(End::Known);
+                    }
                     return Ok(End::Stale(format!("a row of its key is there ({})", fault.site)));
                 }
                 // It would be refused as what it was, too: it fails again.
