@@ -8,6 +8,7 @@ mod component;
 mod error;
 mod go;
 mod inputs;
+mod inspect;
 mod js;
 mod language;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod toolchain;
 pub use cargo::{Build, Module, Profile};
 pub use component::{Component, encode, replace};
 pub use error::{ComponentError, Error};
+pub use inspect::Facts;
 pub use language::{Guest, Language, build};
 pub use part::Part;
 pub use toolchain::{DEBIAN_PACKAGES, TARGET, Toolchain};

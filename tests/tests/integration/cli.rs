@@ -213,14 +213,8 @@ async fn check_offline_needs_no_server_and_prints_each_guarantee() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_built_yet_says_so_and_usage_is_2() {
-    let commands: [&[&str]; 6] = [
-        &["plugin", "inspect", "x.wasm"],
-        &["status"],
-        &["status", "--output", "json"],
-        &["lag"],
-        &["why", "orders"],
-        &["completions", "bash"],
-    ];
+    let commands: [&[&str]; 5] =
+        [&["status"], &["status", "--output", "json"], &["lag"], &["why", "orders"], &["completions", "bash"]];
     for command in commands {
         say(command)
             .await

@@ -112,7 +112,7 @@ async fn a_project_is_made_in_an_empty_folder_only_and_under_a_name_that_all_can
     let folder = scratch.path();
     say(folder, &["plugin", "new", "My App"]).await.assert(2, &["`My App`", "try `my-app`"]);
     say(folder, &["plugin", "new", "x", "--lang", "cobol"]).await.assert(2, &["cobol"]);
-    for verb in ["inspect", "test", "bench"] {
+    for verb in ["test", "bench"] {
         let parts = [&format!("`forebay plugin {verb} x.wasm` is not built yet")];
         say(folder, &["plugin", verb, "x.wasm"]).await.assert(2, &parts.map(String::as_str));
     }
@@ -173,4 +173,23 @@ async fn what_can_not_be_built_says_why_and_leaves_no_component() {
         entries.filter(|path| path.extension() == Some(OsStr::new("wasm"))).collect()
     };
     assert_eq!((names(&inner), names(&folder)), (vec![inner.join("mended.wasm")], vec![]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn inspect_says_what_a_component_is_and_why_it_is_refused() {
+    let scratch = outside("inspect");
+    let inspect = async |name: &str, more: &[&str]| {
+        let path = place::component(name);
+        say(scratch.path(), &[&["plugin", "inspect", path.to_str().unwrap()], more].concat()).await
+    };
+    let parts = ["forebay:handler/pure@0.1.0", "made by   rustc", "sha256:", "forebay:handler/log@0.1.0"];
+    inspect("scripted", &[]).await.assert(0, &parts);
+    let json = inspect("scripted", &["--output", "json"]).await.json();
+    assert_eq!((&json["world"], &json["refusals"]), (&"forebay:handler/pure@0.1.0".into(), &serde_json::json!([])));
+    inspect("imports-clock", &[]).await.assert(65, &["is refused: it imports `wasi:clocks", "a handler has no WASI"]);
+    inspect("imports-unknown", &[]).await.assert(65, &["is refused: it imports `", "log and metrics only"]);
+    inspect("no-handler", &[]).await.assert(65, &["exports no `forebay:handler/handler@0.1.0`"]);
+    inspect("core-module", &[]).await.assert(65, &["a core module, not a component; `forebay plugin build`"]);
+    inspect("not-a-component", &[]).await.assert(65, &["no WebAssembly"]);
+    say(scratch.path(), &["plugin", "inspect", "gone.wasm"]).await.assert(78, &["read the component `gone.wasm`"]);
 }

@@ -1,6 +1,7 @@
 //! `forebay plugin`: the arguments, and what is printed.
 
 use camino::{Utf8Path, Utf8PathBuf};
+use forebay_guest_build::Facts;
 use serde_json::json;
 
 use crate::cli::unbuilt::Rest;
@@ -40,8 +41,11 @@ enum Verb {
         #[arg(long)]
         debug: bool,
     },
-    /// What a component imports and exports (not built yet)
-    Inspect(Rest),
+    /// What a component is: world, tools, size, digest, imports and exports; and why it is refused, if it is
+    Inspect {
+        /// The component's file
+        component: Utf8PathBuf,
+    },
     /// Runs a component on samples (not built yet)
     Test(Rest),
     /// Measures a component (not built yet)
@@ -87,7 +91,7 @@ impl Command {
                 tell_built(&project::build(&dir, profile)?, as_json);
                 Ok(())
             }
-            Verb::Inspect(rest) => Err(rest.refuse("plugin inspect")),
+            Verb::Inspect { component } => inspect(&component, as_json),
             Verb::Test(rest) => Err(rest.refuse("plugin test")),
             Verb::Bench(rest) => Err(rest.refuse("plugin bench")),
         }
@@ -100,6 +104,32 @@ fn new(name: &str, lang: Language, dir: Option<Utf8PathBuf>, as_json: bool) -> R
     let dir = dir.unwrap_or_else(|| Utf8PathBuf::from(name.as_str()));
     tell_made(&name, &project::new(&name, lang, &dir)?, as_json);
     Ok(())
+}
+
+fn inspect(path: &Utf8Path, as_json: bool) -> Result<(), Error> {
+    let facts = Facts::of_file(path.as_std_path()).map_err(|error| Error::new(ErrorKind::Config, error.to_string()))?;
+    let Facts { size, digest, tools, world, imports, exports, refusals } = facts;
+    if as_json {
+        let facts = json!({
+            "component": path.as_str(), "world": world, "made_by": tools, "bytes": size, "digest": digest,
+            "imports": imports, "exports": exports, "refusals": refusals,
+        });
+        telemetry::print(&facts.to_string());
+    } else {
+        let list = |names: &[String]| if names.is_empty() { "-".to_owned() } else { names.join(", ") };
+        let lines = [
+            path.to_string(),
+            format!("  world     {}", world.unwrap_or("-")),
+            format!("  made by   {}", list(&tools)),
+            format!("  size      {} KiB", size.div_ceil(1024)),
+            format!("  digest    {digest}"),
+            format!("  imports   {}", list(&imports)),
+            format!("  exports   {}", list(&exports)),
+        ];
+        telemetry::print(&lines.join("\n"));
+    }
+    let refusals = refusals.into_iter().map(|why| Error::new(ErrorKind::Plugin, format!("`{path}` is refused: {why}")));
+    Error::join(refusals.collect()).map_or(Ok(()), Err)
 }
 
 fn tell_made(name: &Name, made: &Made, as_json: bool) {

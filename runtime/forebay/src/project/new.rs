@@ -25,10 +25,7 @@ pub struct Made {
 /// # Errors
 /// Where the folder has something in it, or can not be written, or where no project of the language is built yet.
 pub fn new(name: &Name, language: Language, folder: &Utf8Path) -> Result<Made, Error> {
-    let Some(kit) = kit::of(language) else {
-        let message = format!("`forebay plugin new --lang {}` is not built yet; `--lang rust` is", language.name());
-        return Err(Error::new(ErrorKind::Usage, message));
-    };
+    let kit = kit::of(language);
     expect_empty(folder)?;
     let mut made = Vec::new();
     for template in kit.templates.iter().chain(TEMPLATES) {

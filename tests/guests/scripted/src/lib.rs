@@ -42,7 +42,7 @@ use serde::Deserialize;
 
 use script::Script;
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Settings {
     tombstone_target: Option<String>,
@@ -88,8 +88,7 @@ mod tests {
             &Settings {
                 tombstone_target: None,
                 accept: false,
-                stamp: None,
-                broken: false,
+                ..Settings::default()
             },
         )
     }
@@ -159,6 +158,7 @@ mod tests {
         let settings = Settings {
             tombstone_target: None,
             accept: true,
+            ..Settings::default()
         };
         let mended = |value: &str| handle(&Message::new("t").with_value(value), &settings);
         let effects = r#""else":[{"op":"insert","target":"t","columns":{"id":1}}]"#;
@@ -179,6 +179,7 @@ mod tests {
         let settings = Settings {
             tombstone_target: Some("t".to_owned()),
             accept: false,
+            ..Settings::default()
         };
         let deleted = handle(&Message::new("x").with_key("k"), &settings)?;
         assert_eq!(deleted, apply().delete(Row::new("t").set("id", "k")));

@@ -5,7 +5,7 @@ use crate::project::name::Name;
 use crate::project::template::Template;
 
 /// A handler in C.
-pub(super) const KIT: Option<&Kit> = Some(&Kit {
+pub(super) const KIT: Kit = Kit {
     source: "handler.c",
     test: "make test",
     sdk: "sdk",
@@ -25,7 +25,7 @@ pub(super) const KIT: Option<&Kit> = Some(&Kit {
         Template { path: "Makefile", purpose: "runs the tests", text: include_str!("../templates/c/Makefile.txt") },
     ],
     files,
-});
+};
 
 kit::files! {
     "LICENSE" => "sdk/LICENSE",

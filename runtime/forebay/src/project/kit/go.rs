@@ -5,7 +5,7 @@ use crate::project::name::Name;
 use crate::project::template::Template;
 
 /// A handler in Go.
-pub(super) const KIT: Option<&Kit> = Some(&Kit {
+pub(super) const KIT: Kit = Kit {
     source: "handler.go",
     test: "go test",
     sdk: "sdk",
@@ -25,7 +25,7 @@ pub(super) const KIT: Option<&Kit> = Some(&Kit {
         Template { path: "go.mod", purpose: "the handler's module", text: include_str!("../templates/go/go.mod.txt") },
     ],
     files,
-});
+};
 
 kit::files! {
     "LICENSE" => "sdk/LICENSE",

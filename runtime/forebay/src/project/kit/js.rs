@@ -5,7 +5,7 @@ use crate::project::name::Name;
 use crate::project::template::Template;
 
 /// A handler in JavaScript.
-pub(super) const KIT: Option<&Kit> = Some(&Kit {
+pub(super) const KIT: Kit = Kit {
     source: "handler.js",
     test: "npm test",
     sdk: "sdk",
@@ -29,7 +29,7 @@ pub(super) const KIT: Option<&Kit> = Some(&Kit {
         },
     ],
     files,
-});
+};
 
 kit::files! {
     "LICENSE" => "sdk/LICENSE",

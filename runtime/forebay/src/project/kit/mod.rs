@@ -42,14 +42,14 @@ macro_rules! files {
 }
 pub(super) use files;
 
-/// Returns what a project has of a language; `None` for one that is not built yet.
-pub(super) fn of(language: Language) -> Option<&'static Kit> {
+/// Returns what a project has of a language.
+pub(super) fn of(language: Language) -> &'static Kit {
     match language {
-        Language::Rust => Some(&rust::KIT),
-        Language::Js => js::KIT,
-        Language::Python => python::KIT,
-        Language::Go => go::KIT,
-        Language::C => c::KIT,
+        Language::Rust => &rust::KIT,
+        Language::Js => &js::KIT,
+        Language::Python => &python::KIT,
+        Language::Go => &go::KIT,
+        Language::C => &c::KIT,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::project::name::Name;
 use crate::project::template::Template;
 
 /// A handler in Python. The SDK is a package in the project's own folder, where Python looks for it by itself.
-pub(super) const KIT: Option<&Kit> = Some(&Kit {
+pub(super) const KIT: Kit = Kit {
     source: "handler.py",
     test: "python3 -m unittest",
     sdk: "forebay_plugin",
@@ -29,7 +29,7 @@ pub(super) const KIT: Option<&Kit> = Some(&Kit {
         },
     ],
     files,
-});
+};
 
 kit::files! {
     "LICENSE" => "forebay_plugin/LICENSE",
