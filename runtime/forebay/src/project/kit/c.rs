@@ -1,7 +1,6 @@
 //! What a project in C has. The SDK is compiled with the handler.
 
 use crate::project::kit::{self, Kit};
-use crate::project::name::Name;
 use crate::project::template::Template;
 
 /// A handler in C.
@@ -24,7 +23,7 @@ pub(super) const KIT: Kit = Kit {
         },
         Template { path: "Makefile", purpose: "runs the tests", text: include_str!("../templates/c/Makefile.txt") },
     ],
-    files,
+    files: |_| kit::as_they_are(FILES),
 };
 
 kit::files! {
@@ -38,10 +37,6 @@ kit::files! {
     "plugins/c/native.c" => "sdk/native.c",
     "plugins/c/outcome.c" => "sdk/outcome.c",
     "plugins/c/shown.c" => "sdk/shown.c",
-}
-
-fn files(_name: &Name) -> Vec<(&'static str, String)> {
-    FILES.iter().map(|(_, path, text)| (*path, (*text).to_owned())).collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! What a project in Go has. The SDK is a module without a place in the network: go.mod says that it lies beside it.
 
 use crate::project::kit::{self, Kit};
-use crate::project::name::Name;
 use crate::project::template::Template;
 
 /// A handler in Go.
@@ -24,7 +23,7 @@ pub(super) const KIT: Kit = Kit {
         },
         Template { path: "go.mod", purpose: "the handler's module", text: include_str!("../templates/go/go.mod.txt") },
     ],
-    files,
+    files: |_| kit::as_they_are(FILES),
 };
 
 kit::files! {
@@ -47,10 +46,6 @@ kit::files! {
     "plugins/go/notice.go" => "sdk/notice.go",
     "plugins/go/outcome.go" => "sdk/outcome.go",
     "plugins/go/row.go" => "sdk/row.go",
-}
-
-fn files(_name: &Name) -> Vec<(&'static str, String)> {
-    FILES.iter().map(|(_, path, text)| (*path, (*text).to_owned())).collect()
 }
 
 #[cfg(test)]

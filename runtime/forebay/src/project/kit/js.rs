@@ -1,7 +1,6 @@
 //! What a project in JavaScript has.
 
 use crate::project::kit::{self, Kit};
-use crate::project::name::Name;
 use crate::project::template::Template;
 
 /// A handler in JavaScript.
@@ -28,7 +27,7 @@ pub(super) const KIT: Kit = Kit {
             text: include_str!("../templates/js/package.json"),
         },
     ],
-    files,
+    files: |_| kit::as_they_are(FILES),
 };
 
 kit::files! {
@@ -53,10 +52,6 @@ kit::files! {
     "plugins/js/guest/world.js" => "sdk/guest/world.js",
     "plugins/js/build/lines.js" => "sdk/build/lines.js",
     "plugins/js/build/main.js" => "sdk/build/main.js",
-}
-
-fn files(_name: &Name) -> Vec<(&'static str, String)> {
-    FILES.iter().map(|(_, path, text)| (*path, (*text).to_owned())).collect()
 }
 
 #[cfg(test)]

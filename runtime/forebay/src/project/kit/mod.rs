@@ -53,6 +53,11 @@ pub(super) fn of(language: Language) -> &'static Kit {
     }
 }
 
+/// Returns files as they lie in the checkout.
+fn as_they_are(files: &[(&str, &'static str, &str)]) -> Vec<(&'static str, String)> {
+    files.iter().map(|(_, path, text)| (*path, (*text).to_owned())).collect()
+}
+
 /// Fails where a file below the folders of the checkout is not among the files that a project takes along.
 #[cfg(test)]
 fn assert_complete(files: &[(&str, &str, &str)], folders: &[&str]) {

@@ -1,7 +1,6 @@
 //! What a project in Python has.
 
 use crate::project::kit::{self, Kit};
-use crate::project::name::Name;
 use crate::project::template::Template;
 
 /// A handler in Python. The SDK is a package in the project's own folder, where Python looks for it by itself.
@@ -28,7 +27,7 @@ pub(super) const KIT: Kit = Kit {
             text: include_str!("../templates/python/pyproject.toml"),
         },
     ],
-    files,
+    files: |_| kit::as_they_are(FILES),
 };
 
 kit::files! {
@@ -53,10 +52,6 @@ kit::files! {
     "plugins/python/forebay_plugin/guest/trouble.py" => "forebay_plugin/guest/trouble.py",
     "plugins/python/forebay_plugin/guest/wit.py" => "forebay_plugin/guest/wit.py",
     "plugins/python/forebay_plugin/guest/world.py" => "forebay_plugin/guest/world.py",
-}
-
-fn files(_name: &Name) -> Vec<(&'static str, String)> {
-    FILES.iter().map(|(_, path, text)| (*path, (*text).to_owned())).collect()
 }
 
 #[cfg(test)]
