@@ -4,11 +4,13 @@
 //! machine for.
 
 mod bench;
+mod builtins;
 mod demo;
 mod faults;
 mod golang;
 mod guests;
 mod kafka;
+mod languages;
 mod machine;
 mod setup;
 mod shell;
@@ -37,6 +39,8 @@ enum Command {
         /// Part of a test's name; formatting and lints are left out then
         name: Option<String>,
     },
+    /// Builds the ready-made plugins anew, which are part of the binary; after a change to them or to the Rust SDK
+    Builtins,
     /// Shows Forebay at work on an example, without servers; installs and builds what is missing
     Demo,
     /// Measures Forebay against what else could be run, side by side, or only the rows whose name contains NAME
@@ -47,6 +51,8 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
     },
+    /// Measures a new project of each language, and writes the table of docs/languages.md
+    Languages,
     /// Runs the scenarios in which something breaks, or only those whose name contains NAME
     Faults {
         /// Part of a scenario's name
@@ -77,8 +83,10 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Setup => setup::run(&root),
         Command::Test { name } => test::run(&root, name.as_deref()),
+        Command::Builtins => builtins::run(&root),
         Command::Demo => demo::run(&root),
         Command::Bench { name, json } => bench::run(&root, name.as_deref(), json.as_deref()),
+        Command::Languages => languages::run(&root),
         Command::Faults { name, seed, soak } => faults::run(&root, name.as_deref(), soak, seed),
     }
 }

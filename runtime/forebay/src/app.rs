@@ -1,13 +1,10 @@
 //! The running process: what it loads, what it starts, how it stops.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use forebay_plugin_host::{Host, HostSettings};
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -18,6 +15,7 @@ use tracing::info;
 use crate::admin::{self, Site};
 use crate::consumer::{Consumers, Parts};
 use crate::error::{Error, ErrorKind};
+use crate::host;
 use crate::load;
 use crate::reloader::{self, Reloader};
 use crate::shutdown::Signals;
@@ -36,7 +34,7 @@ impl App {
     /// Everything that is wrong with the manifest, or its components and connection strings.
     pub fn start(path: &Utf8Path) -> Result<Self, Error> {
         let manifest = load::manifest(path)?;
-        let host = host()?;
+        let host = host::start()?;
         let mut errors = Vec::new();
         let plugins = load::plugins(&manifest, &host).unwrap_or_else(|error| {
             errors.push(error);
@@ -112,16 +110,6 @@ impl App {
     }
 }
 
-/// Starts the plugin host with a thread for each core.
-///
-/// # Errors
-/// Where the machine does not allow it.
-pub fn host() -> Result<Host, Error> {
-    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let settings = HostSettings { threads, cache_dir: cache_dir() };
-    Host::start(settings).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))
-}
-
 /// Starts the async runtime.
 ///
 /// # Errors
@@ -129,13 +117,4 @@ pub fn host() -> Result<Host, Error> {
 pub fn runtime() -> Result<tokio::runtime::Runtime, Error> {
     let built = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("forebay").build();
     built.map_err(|error| Error::new(ErrorKind::Internal, format!("start the async runtime: {error}")))
-}
-
-/// Compiled components are kept where the system keeps caches.
-fn cache_dir() -> Option<PathBuf> {
-    #[expect(clippy::disallowed_methods, reason = "the convention of the XDG base directories")]
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let base = variable("XDG_CACHE_HOME").map(PathBuf::from);
-    let base = base.or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
-    Some(base.join("forebay"))
 }

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use forebay_core::manifest::settings::Manifest;
+use forebay_core::manifest::settings::{Manifest, Plugin};
 use forebay_core::manifest::{Environment, Origin, parse};
-use forebay_plugin_host::{Host, LoadErrorKind, Plugin};
+use forebay_plugin_host::{Host, LoadErrorKind, Plugin as Loaded};
 use forebay_sink::{Database, Process};
 
 use crate::error::{Error, ErrorKind};
@@ -62,22 +62,30 @@ pub fn sinks(manifest: &Manifest) -> Result<BTreeMap<String, Database>, Error> {
 ///
 /// # Errors
 /// Everything that is wrong with any of them.
-pub fn plugins(manifest: &Manifest, host: &Host) -> Result<BTreeMap<String, Arc<Plugin>>, Error> {
+pub fn plugins(manifest: &Manifest, host: &Host) -> Result<BTreeMap<String, Arc<Loaded>>, Error> {
     let mut loaded = BTreeMap::new();
     let mut errors = Vec::new();
     for (name, settings) in &manifest.plugins {
-        match host.load(settings) {
+        match plugin(settings, host) {
             Ok(plugin) => {
                 loaded.insert(name.clone(), plugin);
             }
-            Err(error) => {
-                let kind = match error.kind() {
-                    LoadErrorKind::Missing => ErrorKind::Config,
-                    LoadErrorKind::Refused => ErrorKind::Plugin,
-                };
-                errors.push(Error::new(kind, error.to_string()));
-            }
+            Err(error) => errors.push(error),
         }
     }
     Error::join(errors).map_or(Ok(loaded), Err)
+}
+
+/// Loads one plugin.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn plugin(settings: &Plugin, host: &Host) -> Result<Arc<Loaded>, Error> {
+    host.load(settings).map_err(|error| {
+        let kind = match error.kind() {
+            LoadErrorKind::Missing => ErrorKind::Config,
+            LoadErrorKind::Refused => ErrorKind::Plugin,
+        };
+        Error::new(kind, error.to_string())
+    })
 }

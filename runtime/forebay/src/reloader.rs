@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
-use forebay_core::manifest::settings::{Component, Manifest};
+use forebay_core::manifest::settings::Manifest;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -108,9 +108,8 @@ fn tell(result: &Result<Vec<String>, Error>) {
 
 /// Returns what a change of which is a change of the manifest.
 fn files(path: &Utf8PathBuf, manifest: &Manifest) -> Vec<Utf8PathBuf> {
-    let components = manifest.plugins.values().filter_map(|plugin| match &plugin.component {
-        Component::File(path) => Utf8PathBuf::from_path_buf(path.clone()).ok(),
-    });
+    let components = manifest.plugins.values().filter_map(|plugin| plugin.component.file());
+    let components = components.filter_map(|path| Utf8PathBuf::from_path_buf(path.to_owned()).ok());
     std::iter::once(path.clone()).chain(components).collect()
 }
 

@@ -1,6 +1,6 @@
 //! Handlers in C: from a package's folder to its component.
 //!
-//! All `.c` files of the folder and of its `sdk` become one core module. The SDK has the contract's few functions itself,
+//! All `.c` files of the folder and of the SDK become one core module. The SDK has the contract's few functions itself,
 //! for in C the canonical ABI is a set of plain structs; so there are no bindings to generate, and nothing is needed but a
 //! compiler for wasm32 with a C library. What that library asks of WASI is answered by the same adapter as Go's.
 
@@ -17,8 +17,9 @@ use crate::preview1;
 use crate::sources::{Sources, TARGET};
 use crate::step::Step;
 
-/// The SDK's folder in a package's.
+/// The SDK's folder in a package's, where its Makefile names no other.
 const SDK: &str = "sdk";
+const MAKEFILE: &str = "Makefile";
 
 const ADVICE: &str = "on Debian `apt-get install --no-install-recommends clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32`; \
      elsewhere install zig, or set WASI_SDK_PATH to where a WASI SDK lies";
@@ -45,16 +46,24 @@ struct Compiler {
 /// # Errors
 /// Where a tool is missing, or the source is refused.
 pub(crate) fn build(folder: &Path, profile: Profile, say: &mut dyn FnMut(&str)) -> Result<Guest, Error> {
-    let sdk = folder.join(SDK);
+    let place = fs::read_to_string(folder.join(MAKEFILE)).ok().and_then(|text| sdk_of(&text).map(str::to_owned));
+    let place = place.unwrap_or_else(|| SDK.to_owned());
+    let sdk = folder.join(&place);
     if !sdk.join("forebay.h").is_file() {
-        let reason = "has no forebay.h: a project has the SDK beside the handler, as `forebay plugin new` makes it";
+        let reason = "has no forebay.h: a project has the SDK beside the handler, as `forebay plugin new` makes it, and \
+                      `SDK = FOLDER` in its Makefile names another folder that has it";
         return Err(Error::Package { path: sdk, reason: reason.to_owned() });
     }
     let target = folder.join(TARGET);
     let failed = |error| Error::File { act: "make the folder", path: target.clone(), error };
     fs::create_dir_all(&target).map_err(failed)?;
     let is_source = |name: &str| (name.ends_with(".c") && !name.ends_with("_test.c")) || name.ends_with(".h");
-    let sources = Sources::of(folder, &is_source)?;
+    let mut all = vec![Sources::of(folder, &is_source)?];
+    // Beside the handler it is among the folder's own.
+    if !real(&sdk).starts_with(real(folder)) {
+        all.push(Sources::of(&sdk, &is_source)?);
+    }
+    let digests = all.iter().map(Sources::digest).collect::<Result<Vec<_>, _>>()?;
     let module = target.join("handler.core.wasm");
 
     let Compiler { program, args } = Compiler::find();
@@ -62,10 +71,12 @@ pub(crate) fn build(folder: &Path, profile: Profile, say: &mut dyn FnMut(&str)) 
     command.current_dir(folder).args(args).args(["-std=gnu11", "-Wall", "-gline-tables-only"]);
     command.arg(if profile == Profile::Release { "-O2" } else { "-O0" });
     // The component is the same wherever the folder lies.
+    command.arg(format!("-ffile-prefix-map={}={SDK}", sdk.display()));
     command.arg(format!("-ffile-prefix-map={}=.", folder.display()));
-    command.args(["-I", SDK, &format!("-DFB_SOURCE=\"{}\"", sources.digest()?)]);
+    command.args(["-I", &place, &format!("-DFB_SOURCE=\"{}\"", digests.concat())]);
     command.args(["-mexec-model=reactor", "-Wl,-z,stack-size=131072"]);
-    let files = sources.files.iter().filter(|path| path.extension().is_some_and(|end| end == "c"));
+    let files =
+        all.iter().flat_map(|sources| &sources.files).filter(|path| path.extension().is_some_and(|end| end == "c"));
     command.args(files.map(|path| path.strip_prefix(folder).unwrap_or(path))).arg("-o").arg(&module);
     let step = Step { language: Language::C, doing: "compiling the C sources", advice: ADVICE, is_of_source: true };
     step.run(&mut command, say)?;
@@ -74,6 +85,19 @@ pub(crate) fn build(folder: &Path, profile: Profile, say: &mut dyn FnMut(&str)) 
     let adapter = preview1::adapter().map_err(refused)?;
     let component = Component::of_core(&module, Language::C, Some(preview1::CONTRACT), Some(&adapter))?;
     Ok(Guest { name: name_of(folder), component })
+}
+
+/// Returns a folder without `..` and links, to see which one lies in another.
+fn real(folder: &Path) -> PathBuf {
+    folder.canonicalize().unwrap_or_else(|_| folder.to_owned())
+}
+
+/// Returns the folder of the SDK that a Makefile names, as in `SDK = ../sdk`.
+fn sdk_of(makefile: &str) -> Option<&str> {
+    makefile.lines().find_map(|line| {
+        let value = line.strip_prefix("SDK")?.trim_start().trim_start_matches([':', '?']).strip_prefix('=')?;
+        Some(value.split('#').next().unwrap_or_default().trim()).filter(|value| !value.is_empty())
+    })
 }
 
 impl Compiler {
@@ -113,4 +137,19 @@ fn debian() -> Vec<String> {
 fn has_program(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_makefile_may_name_the_sdk() {
+        for line in ["SDK = ../c", "SDK=../c", "SDK := ../c # the checkout's", "SDK ?= ../c"] {
+            assert_eq!(sdk_of(&format!("# SDK = x\ntest:\n\tcc\n{line}\n")), Some("../c"), "{line}");
+        }
+        for text in ["", "SDKS = x", "test:\n\tcc -Isdk", "SDK ="] {
+            assert_eq!(sdk_of(text), None, "{text}");
+        }
+    }
 }

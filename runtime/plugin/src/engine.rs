@@ -43,6 +43,13 @@ pub(crate) fn engine(threads: NonZeroUsize) -> Result<Engine, HostError> {
     }
 }
 
+/// Returns an engine that only compiles: what it makes runs in every engine of this program, and it reserves nothing.
+pub(crate) fn compiling() -> wasmtime::Result<Engine> {
+    let mut config = settings();
+    config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+    Engine::new(&config)
+}
+
 fn settings() -> Config {
     let mut config = Config::new();
     config.strategy(Strategy::Cranelift).cranelift_opt_level(OptLevel::Speed);
@@ -122,5 +129,23 @@ impl Drop for Ticker {
                 warn!("the plugin ticker ended in a panic");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+
+    use super::*;
+
+    fn hash(engine: &Engine) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        hasher.finish()
+    }
+
+    #[test]
+    fn compiles_for_every_engine_alike() {
+        assert_eq!(hash(&compiling().unwrap()), hash(&engine(NonZeroUsize::MIN).unwrap()));
     }
 }

@@ -3,11 +3,13 @@
 //!
 //! Every text is complete by itself: what is wrong, where, and what to do.
 
+use forebay_core::manifest::settings::Component;
 use forebay_core::verdict::{Cause, Reason, Verdict};
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
+
+use crate::compile::CompileError;
 
 /// Why a [`Host`](crate::Host) does not start.
 #[derive(Debug, thiserror::Error)]
@@ -28,12 +30,12 @@ pub enum HostError {
 
 /// Why a component is not loaded.
 #[derive(Debug, thiserror::Error)]
-#[error("plugin `{plugin}`: component `{}` {problem}", .path.display())]
+#[error("plugin `{plugin}`: component `{component}` {problem}")]
 pub struct LoadError {
     /// The plugin's name in the manifest.
     pub plugin: String,
-    /// The component's file.
-    pub path: PathBuf,
+    /// Where the component is.
+    pub component: Component,
     /// What is wrong.
     pub problem: Problem,
 }
@@ -121,12 +123,25 @@ pub enum Problem {
         /// What to do about them.
         advice: &'static str,
     },
+    /// The component is larger than any that is compiled.
+    #[error(
+        "has {bytes} bytes, and at most {limit} are taken; build it smaller: optimised, without what it does not use"
+    )]
+    Size {
+        /// Its bytes.
+        bytes: usize,
+        /// The bytes that are taken.
+        limit: usize,
+    },
     /// The engine refuses the code.
     #[error("does not compile: {reason}")]
     Compile {
         /// The engine's own words.
         reason: String,
     },
+    /// Compiling it went wrong, for all that is known of it.
+    #[error(transparent)]
+    Compiler(#[from] CompileError),
     /// The instance is larger than its limit before it has done anything.
     #[error(
         "needs more memory to start than `limits.memory` allows ({limit} bytes); raise the limit or build it with a smaller memory"

@@ -9,6 +9,7 @@ use forebay_core::manifest::settings;
 use parking_lot::Mutex;
 
 use crate::cache::Cache;
+use crate::compile::Compiler;
 use crate::engine::{self, Ticker};
 use crate::error::{HandleError, HostError, LoadError};
 use crate::imports;
@@ -36,6 +37,15 @@ pub struct HostSettings {
     pub threads: NonZeroUsize,
     /// The folder of the compile cache; without one nothing is kept on disk.
     pub cache_dir: Option<PathBuf>,
+    /// How large it grows before what was unused for longest goes; [`HostSettings::CACHE_BYTES`] for most.
+    pub cache_bytes: u64,
+    /// Where components are compiled.
+    pub compiler: Compiler,
+}
+
+impl HostSettings {
+    /// Room for a dozen versions of an interpreter's component, or hundreds of others.
+    pub const CACHE_BYTES: u64 = 1 << 30;
 }
 
 impl Host {
@@ -45,18 +55,19 @@ impl Host {
     ///
     /// Fails where the engine refuses its settings or there is no thread to be had.
     pub fn start(settings: HostSettings) -> Result<Self, HostError> {
-        let HostSettings { threads, cache_dir } = settings;
+        let HostSettings { threads, cache_dir, cache_bytes, compiler } = settings;
         let engine = engine::engine(threads)?;
         let linker = imports::linker(&engine).map_err(|error| HostError::Engine { reason: format!("{error:#}") })?;
         let stopping = Arc::new(AtomicBool::new(false));
         let ticker = Ticker::start(&engine).map_err(|error| HostError::Thread { error })?;
         let pool = Pool::start(threads, Arc::clone(&stopping)).map_err(|error| HostError::Thread { error })?;
-        let cache = cache_dir.and_then(Cache::open);
-        Ok(Self { pool, _ticker: ticker, loader: Mutex::new(Loader { engine, linker, cache, stopping }) })
+        let cache = cache_dir.and_then(|folder| Cache::open(folder, cache_bytes));
+        let loader = Loader { engine, linker, cache, compiler, stopping };
+        Ok(Self { pool, _ticker: ticker, loader: Mutex::new(loader) })
     }
 
-    /// Reads, checks and compiles a component (or takes it from the cache), and runs its `init` once. Blocks meanwhile,
-    /// for seconds where an interpreter is compiled.
+    /// Reads and checks a component, compiles it in a process of its own or takes it from the cache, and runs its `init`
+    /// once. Blocks meanwhile, for seconds where an interpreter is compiled.
     ///
     /// # Errors
     ///

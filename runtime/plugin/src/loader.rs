@@ -13,7 +13,9 @@ use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 use crate::bindings::v0_1::HandlingIndices;
+use crate::builtin;
 use crate::cache::{Cache, Key};
+use crate::compile::Compiler;
 use crate::error::{LoadError, Names, Problem};
 use crate::imports;
 use crate::instance::{Instance, StartError, State, Template};
@@ -32,6 +34,7 @@ pub(crate) struct Loader {
     pub(crate) engine: Engine,
     pub(crate) linker: Linker<State>,
     pub(crate) cache: Option<Cache>,
+    pub(crate) compiler: Compiler,
     /// Set once when the host stops.
     pub(crate) stopping: Arc<AtomicBool>,
 }
@@ -39,20 +42,26 @@ pub(crate) struct Loader {
 impl Loader {
     /// Makes a plugin of a component file.
     pub(crate) fn load(&self, plugin: &settings::Plugin) -> Result<Plugin, LoadError> {
-        let Source::File(path) = &plugin.component;
-        self.load_file(plugin, path).map_err(|problem| LoadError {
+        let loaded = match &plugin.component {
+            Source::File(path) => fs::read(path)
+                .map_err(|error| Problem::Read { error })
+                .and_then(|bytes| self.load_bytes(plugin, &bytes, path)),
+            Source::BuiltIn(built_in) => {
+                self.load_bytes(plugin, builtin::bytes(*built_in), Path::new(built_in.name()))
+            }
+        };
+        loaded.map_err(|problem| LoadError {
             plugin: plugin.name.clone(),
-            path: path.clone(),
+            component: plugin.component.clone(),
             problem,
         })
     }
 
-    fn load_file(&self, plugin: &settings::Plugin, path: &Path) -> Result<Plugin, Problem> {
-        let bytes = fs::read(path).map_err(|error| Problem::Read { error })?;
-        let digest = hex(&Sha256::digest(&bytes));
+    fn load_bytes(&self, plugin: &settings::Plugin, bytes: &[u8], path: &Path) -> Result<Plugin, Problem> {
+        let digest = hex(&Sha256::digest(bytes));
         check_pin(&digest, plugin.sha256.as_deref())?;
-        check_kind(&bytes, path)?;
-        let component = self.compile(&bytes, &digest)?;
+        check_kind(bytes, path)?;
+        let component = self.compile(bytes, &digest)?;
         check_exports(&self.engine, &component)?;
         check_imports(&self.engine, &component)?;
         let pre = self.linker.instantiate_pre(&component).map_err(|error| shape(&error))?;
@@ -82,12 +91,11 @@ impl Loader {
             debug!(digest, "component taken from the compile cache");
             return Ok(component);
         }
-        let component = Component::from_binary(&self.engine, bytes)
-            .map_err(|error| Problem::Compile { reason: format!("{error:#}") })?;
+        let compiled = self.compiler.compile(&self.engine, bytes)?;
         if let Some(cache) = &self.cache {
-            cache.store(&key, &component);
+            cache.store(&key, &compiled.code);
         }
-        Ok(component)
+        Ok(compiled.component)
     }
 }
 

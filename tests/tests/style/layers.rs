@@ -11,11 +11,11 @@ use crate::source::{has_word, is_word, mentions, public_items, rust};
 /// The modules of `runtime/forebay`, lowest first: a module may import only what stands in a row above it in this table.
 const LAYERS: &[&[&str]] = &[
     &["error"],
-    &["telemetry", "metrics", "shutdown", "watch", "watchdog"],
-    &["status", "load", "project"],
+    &["telemetry", "metrics", "shutdown", "watch", "watchdog", "paint", "samples"],
+    &["status", "load", "project", "host"],
     &["consumer"],
     &["admin", "lag", "dlq", "dev"],
-    &["reloader"],
+    &["reloader", "proof"],
     &["app"],
     &["cli"],
     &["main"],

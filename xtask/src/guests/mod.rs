@@ -34,6 +34,20 @@ pub(crate) fn build_example(root: &Path, folder: &Path) -> anyhow::Result<()> {
     example(root, &folder.join("forebay.toml"), &toolchain::find(root)?)
 }
 
+/// Builds the package in a folder, as its lock file says, and with names for this machine's folders.
+///
+/// # Errors
+/// As above.
+pub(crate) fn component(root: &Path, package: &Path) -> anyhow::Result<Component> {
+    let (toolchain, target) = (toolchain::find(root)?, root.join("target/guests"));
+    // Debian has the source of the standard library in a place of its own.
+    let names = [(root, "forebay"), (Path::new("/usr/lib/rustlib/src/rust"), "rust")];
+    let (profile, args) = (Profile::Release, ["--quiet", "--locked"]);
+    let build =
+        Build { folder: package, toolchain: &toolchain, profile, target: Some(&target), names: &names, args: &args };
+    Ok(Component::of_module(&build.run_one()?.path)?)
+}
+
 /// Tests the SDKs, the examples' handlers and the tests' guests as what they are without a host, each in its own language.
 ///
 /// # Errors
@@ -50,7 +64,8 @@ pub(crate) fn test_all(root: &Path) -> anyhow::Result<()> {
     own("plugins/go", "go", &["vet", "."])?;
     own("plugins/go", "go", &["test", "."])?;
     c_sdk(root)?;
-    for folder in ["plugins/rust", "examples/01-orders/plugin", "tests/guests"] {
+    let ready_made = ["plugins/fields", "plugins/json-to-rows", "plugins/router"];
+    for folder in ["plugins/rust", "examples/01-orders/plugin", "tests/guests"].into_iter().chain(ready_made) {
         let mut command = shell::cargo(&root.join(folder), &["test", "--quiet", "--workspace", "--locked"]);
         shell::run(command.env("CARGO_TARGET_DIR", root.join("target/guests-native")))?;
     }
@@ -123,7 +138,7 @@ fn tests(root: &Path, toolchain: &Toolchain) -> anyhow::Result<()> {
 }
 
 /// Writes a component and says so, unless the very same bytes are there.
-fn write(root: &Path, path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+pub(crate) fn write(root: &Path, path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     if forebay_guest_build::replace(path, bytes)? {
         let name = path.strip_prefix(root).unwrap_or(path).display();
         shell::say(&format!("guests: wrote {name} ({} KiB)", bytes.len().div_ceil(1024)))?;

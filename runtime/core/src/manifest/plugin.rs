@@ -3,9 +3,9 @@
 use super::config;
 use super::node::{Node, shown};
 use super::section::Section;
-use super::settings::{Component, Instances, Plugin, PluginLimits};
+use super::settings::{BuiltIn, Component, Instances, Plugin, PluginLimits};
 use super::sink::section_name;
-use super::{defaults, refused, schema};
+use super::{defaults, schema};
 
 pub(super) fn plugin(node: Node<'_>) -> Option<Plugin> {
     let label = format!("[plugins.{}", shown(node.key));
@@ -28,7 +28,8 @@ pub(super) fn plugin(node: Node<'_>) -> Option<Plugin> {
 fn component(node: Node<'_>) -> Option<Component> {
     let text = node.text()?;
     if text.resolved.starts_with("builtin:") {
-        return refused::value(&node, "components that come with forebay", "write the path of a component's file");
+        let found = BuiltIn::named(&text.resolved).map(Component::BuiltIn);
+        return found.or_else(|| node.unknown_word(&text, &BuiltIn::ALL.map(BuiltIn::name)));
     }
     Some(Component::File(node.reader.folder().join(text.resolved)))
 }

@@ -6,12 +6,6 @@ use super::schema;
 use super::section::Section;
 use super::units;
 
-/// Refuses a value of a key that has others.
-pub(super) fn value<T>(node: &Node<'_>, what: &str, hint: &str) -> Option<T> {
-    node.report(format!("not built yet: {what}"), hint);
-    None
-}
-
 /// `rate`
 pub(super) fn rate(node: Node<'_>) -> Option<()> {
     refuse_key(node, "this build does not limit rates", |node| {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use super::secret::Secret;
@@ -121,6 +121,54 @@ pub struct Plugin {
 pub enum Component {
     /// A file, resolved against the manifest's folder.
     File(PathBuf),
+    /// One that comes with forebay.
+    BuiltIn(BuiltIn),
+}
+
+/// A component that comes with forebay: `builtin:NAME`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BuiltIn {
+    /// Fields of JSON to columns, by configuration.
+    JsonToRows,
+    /// Messages to topics, by a field.
+    Router,
+}
+
+impl BuiltIn {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::JsonToRows, Self::Router];
+
+    /// Returns what it is called in a manifest, `builtin:` included.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::JsonToRows => "builtin:json-to-rows",
+            Self::Router => "builtin:router",
+        }
+    }
+
+    /// Returns the one of this name, `builtin:` included.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|built_in| built_in.name() == name)
+    }
+}
+
+impl Component {
+    /// Returns its file, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::BuiltIn(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Component {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(formatter),
+            Self::BuiltIn(built_in) => formatter.write_str(built_in.name()),
+        }
+    }
 }
 
 /// What an instance may use.

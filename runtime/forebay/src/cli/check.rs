@@ -13,13 +13,13 @@ use crate::app;
 use crate::cli::init::of_verdict;
 use crate::cli::offer;
 use crate::error::{Error, ErrorKind};
-use crate::load;
 use crate::telemetry;
+use crate::{host, load};
 
 pub(super) fn run(path: &Utf8Path, offline: bool, as_json: bool) -> Result<(), Error> {
     let manifest = load::manifest(path)?;
     let mut errors = Vec::new();
-    errors.extend(load::plugins(&manifest, &app::host()?).err());
+    errors.extend(load::plugins(&manifest, &host::start()?).err());
     if !offline {
         errors.extend(app::runtime()?.block_on(servers(&manifest)));
     } else {

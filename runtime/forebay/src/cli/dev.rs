@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 
 use crate::error::Error;
-use crate::{app, dev};
+use crate::{app, dev, host};
 
 /// Runs the bindings of a manifest with an in-process broker and SQLite tables. Feeds records, shows each one's fate, and
 /// takes edits of component, manifest, tables and input over while it runs.
@@ -28,7 +28,7 @@ impl Command {
     /// What ended it.
     pub(super) fn run(self, as_json: bool) -> Result<(), Error> {
         let Self { manifest, input, once } = self;
-        let host = app::host()?;
+        let host = host::start()?;
         let runtime = app::runtime()?;
         let result = runtime.block_on(dev::run(dev::Settings { manifest, input, once, as_json }, host));
         // A read from a terminal never ends; nothing waits for it.

@@ -15,9 +15,10 @@ mod unbuilt;
 
 use camino::Utf8PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
+use forebay_plugin_host::compile;
 
 use crate::app::App;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::telemetry::{self, LogArgs};
 
 /// A WebAssembly-pluggable Kafka consumer runtime.
@@ -91,6 +92,9 @@ enum Command {
     Position(position::Position),
     /// A handler of your own: makes a project, builds its component
     Plugin(plugin::Command),
+    /// Compiles the component on standard input, for the process that started this one
+    #[command(hide = true)]
+    CompileComponent,
     /// Prints the version
     Version,
     #[command(flatten)]
@@ -102,6 +106,7 @@ impl Args {
     pub fn log_default(&self) -> &'static str {
         match self.command {
             Command::Dev(_) => "off",
+            Command::Plugin(_) => "warn",
             _ => "info",
         }
     }
@@ -122,6 +127,7 @@ impl Args {
             Command::Dlq(command) => command.run(self.output == Output::Json),
             Command::Position(command) => command.run(self.output == Output::Json),
             Command::Plugin(command) => command.run(self.output == Output::Json),
+            Command::CompileComponent => compile_component(),
             Command::Version => {
                 version(self.output);
                 Ok(())
@@ -129,6 +135,11 @@ impl Args {
             Command::Unbuilt(command) => Err(command.refuse()),
         }
     }
+}
+
+fn compile_component() -> Result<(), Error> {
+    compile::answer(std::io::stdin().lock(), std::io::stdout().lock())
+        .map_err(|error| Error::new(ErrorKind::Internal, format!("compile a component: {error}")))
 }
 
 fn version(output: Output) {

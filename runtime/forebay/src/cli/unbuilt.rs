@@ -25,20 +25,13 @@ pub(super) enum Command {
 
 impl Command {
     pub(super) fn refuse(&self) -> Error {
-        let (name, rest) = match self {
+        let (name, Rest { rest }) = match self {
             Self::Status(rest) => ("status", rest),
             Self::Lag(rest) => ("lag", rest),
             Self::Why(rest) => ("why", rest),
             Self::Completions(rest) => ("completions", rest),
         };
-        rest.refuse(name)
-    }
-}
-
-impl Rest {
-    /// Returns what is said of a command and these arguments.
-    pub(super) fn refuse(&self, name: &str) -> Error {
-        let words: Vec<&str> = ["forebay", name].into_iter().chain(self.rest.iter().map(String::as_str)).collect();
+        let words: Vec<&str> = ["forebay", name].into_iter().chain(rest.iter().map(String::as_str)).collect();
         refuse(&format!("`{}`", words.join(" ")))
     }
 }
@@ -48,7 +41,8 @@ pub(super) fn refuse(what: &str) -> Error {
         ErrorKind::Usage,
         format!(
             "{what} is not built yet; this version has `run`, `dev`, `check`, `init`, `reload`, `position`, `pause`, \
-             `resume`, `dlq list`, `dlq show`, `dlq redrive`, `plugin new`, `plugin build` and `version`"
+             `resume`, `dlq list`, `dlq show`, `dlq redrive`, `plugin new`, `plugin build`, `plugin inspect`, `plugin test`, \
+             `plugin bench` and `version`"
         ),
     )
 }

@@ -12,6 +12,9 @@ use parking_lot::Mutex;
 use crate::error::{Error, ErrorKind};
 use crate::load;
 
+/// The tables of a trial, beside the manifest.
+pub(crate) const SCRIPT: &str = "schema.sqlite.sql";
+
 /// What stands in for a variable or a file that is not there: it names a server or its password, and there is none.
 const NOT_THERE: &str = "not-there";
 
@@ -37,11 +40,30 @@ impl Environment for Lenient {
     }
 }
 
+/// Reads the tables' statements, which stand beside the manifest.
+///
+/// # Errors
+/// Where they are missed.
+pub(crate) fn script(manifest: &Utf8Path, parsed: &Manifest) -> Result<Option<String>, Error> {
+    let path = manifest.with_file_name(SCRIPT);
+    match std::fs::read_to_string(&path) {
+        Ok(script) => Ok(Some(script)),
+        Err(_) if parsed.sinks.is_empty() => Ok(None),
+        Err(error) => {
+            let message = format!(
+                "read `{path}`: {error}; `forebay dev` makes its SQLite tables by it: write a CREATE TABLE … STRICT for each table \
+                 that the targets name"
+            );
+            Err(Error::new(ErrorKind::Config, message))
+        }
+    }
+}
+
 /// Reads a manifest, and returns it with the references that lead nowhere.
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub(super) fn read(path: &Utf8Path) -> Result<(Manifest, Vec<String>), Error> {
+pub(crate) fn read(path: &Utf8Path) -> Result<(Manifest, Vec<String>), Error> {
     let environment = Lenient::default();
     let manifest = load::manifest_in(path, &environment)?;
     let mut missing = environment.missing.into_inner();
@@ -54,7 +76,7 @@ pub(super) fn read(path: &Utf8Path) -> Result<(Manifest, Vec<String>), Error> {
 ///
 /// # Errors
 /// Where two tables have one name once their schemas are left out.
-pub(super) fn embed(mut manifest: Manifest, kafka: Kafka, folder: &Utf8Path) -> Result<Manifest, Error> {
+pub(crate) fn embed(mut manifest: Manifest, kafka: Kafka, folder: &Utf8Path) -> Result<Manifest, Error> {
     // The mock needs nothing of what a real cluster asks for; a short session makes a restart quick.
     let properties = BTreeMap::from([("session.timeout.ms".to_owned(), Secret::new("3000"))]);
     manifest.kafka = Kafka { name: manifest.kafka.name, properties, ..kafka };

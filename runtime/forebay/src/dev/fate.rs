@@ -6,8 +6,8 @@ use forebay_sink::Change;
 use serde_json::{Value, json};
 
 use crate::consumer::{Ended, Published, Terminal};
-use crate::dev::paint::Paint;
 use crate::dev::tally::shorten;
+use crate::paint::Paint;
 
 /// The most characters of a value that are shown.
 const VALUE_MAX: usize = 60;

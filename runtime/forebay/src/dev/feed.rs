@@ -7,7 +7,7 @@ use std::sync::Arc;
 use forebay_kafka::{Outgoing, Producer, SendError};
 
 use crate::consumer::Terminal;
-use crate::dev::input::Input;
+use crate::samples::Input;
 
 /// The in-process cluster keeps 5 MiB of a partition and forgets the rest silently: far less is under way.
 const RECORDS_MAX: usize = 256;

@@ -1,15 +1,11 @@
 //! `forebay dev`: the same runtime without servers. A cluster in this process and SQLite files stand in for them; a file
 //! or standard input is fed, each record's fate is shown, and what a person edits is taken over.
 
-mod document;
-mod embed;
+pub(crate) mod embed;
 mod fate;
 mod feed;
-mod input;
-mod paint;
 mod room;
 mod session;
-mod source;
 mod tally;
 mod trial;
 
@@ -55,7 +51,7 @@ pub async fn run(settings: Settings, host: Host) -> Result<(), Error> {
 }
 
 /// What ends a trial that nobody can mend while it runs.
-fn of_verdict(verdict: &Verdict) -> Error {
+pub(crate) fn of_verdict(verdict: &Verdict) -> Error {
     match verdict {
         Verdict::Misconfigured(cause) => {
             let kind = if cause.reason == Reason::Plugin { ErrorKind::Plugin } else { ErrorKind::Config };

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::consumer::{Ended, Terminal};
 use crate::dev::of_verdict;
-use crate::dev::paint::Paint;
 use crate::error::Error;
+use crate::paint::Paint;
 
 /// More rows of a table than this are counted and not shown.
 const ROWS_MAX: usize = 20;

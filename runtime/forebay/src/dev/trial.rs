@@ -6,29 +6,25 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use forebay_core::lane::State;
-use forebay_core::manifest::settings::{Component, Manifest};
+use forebay_core::manifest::settings::Manifest;
 use forebay_core::verdict::Reason;
 use forebay_plugin_host::Host;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::dev::feed::Feed;
-use crate::dev::input::{BadLine, Input};
-use crate::dev::paint::Paint;
 use crate::dev::room::Room;
 use crate::dev::session::Session;
-use crate::dev::source::Source;
 use crate::dev::tally::{self, Tally};
 use crate::dev::{Settings, embed, fate};
 use crate::error::{Error, ErrorKind};
+use crate::paint::Paint;
+use crate::samples::{BadLine, Input, Source};
 use crate::watch::Watch;
 use crate::{load, telemetry};
 
 /// How often the lanes are asked what they wait for.
 const LOOK: Duration = Duration::from_millis(100);
-
-/// The tables of a trial, beside the manifest.
-const SCRIPT: &str = "schema.sqlite.sql";
 
 /// A running trial.
 pub(super) struct Trial {
@@ -67,7 +63,7 @@ impl Trial {
         let source = Source::find(settings.input.as_deref(), &manifest, &topic)?;
         let partitions = source.partitions()?;
         let room = Room::open(&manifest)?;
-        let script = script(&manifest, &parsed)?;
+        let script = embed::script(&manifest, &parsed)?;
         let watch = Watch::new(watched(&manifest, &parsed, &source));
         let lines = source.lines()?;
         let session = Session::start(parsed, &room, host.clone(), (partitions, script.as_deref())).await?;
@@ -246,7 +242,7 @@ impl Trial {
             ));
             return Ok(());
         }
-        let script = script(&self.manifest, &parsed)?;
+        let script = embed::script(&self.manifest, &parsed)?;
         let (partitions, lines) = (self.source.partitions()?, self.source.lines()?);
         let next = Session::start(parsed, &self.room, self.host.clone(), (partitions, script.as_deref())).await?;
         let mut before = std::mem::replace(&mut self.session, next);
@@ -262,7 +258,7 @@ impl Trial {
     fn introduce(&self, topic: &str, missing: &[String], has_script: bool) {
         let Self { manifest, source, room, .. } = self;
         self.say(&self.paint.bold(&format!("forebay dev  {manifest}")));
-        let tables = if has_script { format!(", made by {SCRIPT}") } else { String::new() };
+        let tables = if has_script { format!(", made by {}", embed::SCRIPT) } else { String::new() };
         self.say(&format!("  broker  in this process; nothing leaves it\n  tables  SQLite in {}{tables}", room.folder));
         self.plugins();
         self.say(&format!("  input   {} → topic {topic}", source.name()));
@@ -335,28 +331,14 @@ fn topic(manifest: &Manifest) -> Result<String, Error> {
     topic.cloned().ok_or_else(|| Error::new(ErrorKind::Config, "the manifest has no binding to feed; add one"))
 }
 
-/// Reads the tables' statements, which stand beside the manifest.
-fn script(manifest: &Utf8Path, parsed: &Manifest) -> Result<Option<String>, Error> {
-    let path = manifest.with_file_name(SCRIPT);
-    match std::fs::read_to_string(&path) {
-        Ok(script) => Ok(Some(script)),
-        Err(_) if parsed.sinks.is_empty() => Ok(None),
-        Err(error) => {
-            let message = format!(
-                "read `{path}`: {error}; `forebay dev` makes its SQLite tables by it: write a CREATE TABLE … STRICT for each table \
-                 that the targets name"
-            );
-            Err(Error::new(ErrorKind::Config, message))
-        }
-    }
-}
-
 fn watched(manifest: &Utf8Path, parsed: &Manifest, source: &Source) -> Vec<Utf8PathBuf> {
-    let mut files = vec![manifest.to_owned(), manifest.with_file_name(SCRIPT)];
-    files.extend(parsed.plugins.values().filter_map(|plugin| {
-        let Component::File(path) = &plugin.component;
-        Utf8PathBuf::from_path_buf(path.clone()).ok()
-    }));
+    let mut files = vec![manifest.to_owned(), manifest.with_file_name(embed::SCRIPT)];
+    files.extend(
+        parsed
+            .plugins
+            .values()
+            .filter_map(|plugin| Utf8PathBuf::from_path_buf(plugin.component.file()?.to_owned()).ok()),
+    );
     if let Source::File(path) = source {
         files.push(path.clone());
     }

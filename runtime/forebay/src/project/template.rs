@@ -26,6 +26,11 @@ pub(super) const TEMPLATES: &[Template] = &[
         text: include_str!("templates/common/samples.jsonl"),
     },
     Template {
+        path: "{{name}}.expected.json",
+        purpose: "what the handler is to answer to each; see `forebay plugin test`",
+        text: include_str!("templates/common/expected.json"),
+    },
+    Template {
         path: "schema.sql",
         purpose: "the table, for PostgreSQL",
         text: include_str!("templates/common/schema.sql"),

@@ -18,10 +18,10 @@ use wit_parser::Resolve;
 
 use forebay_core::outcome::Handled;
 
-use crate::{Check, Host, HostSettings, Job, Plugin};
+use crate::{Check, Compiler, Host, HostSettings, Job, Plugin};
 
 /// A folder of its own, removed at the end.
-pub(super) struct Folder(pub(super) PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 /// A host with one plugin loaded from `guest.wat`.
 pub(super) struct Rig {
@@ -34,7 +34,7 @@ pub(super) struct Rig {
 struct Checked;
 
 impl Folder {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("forebay-plugin-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
@@ -43,7 +43,7 @@ impl Folder {
     }
 
     /// Writes a file and returns its path.
-    pub(super) fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let path = self.0.join(name);
         fs::write(&path, bytes).unwrap();
         path
@@ -82,9 +82,15 @@ impl Check for Checked {
     }
 }
 
-/// Starts a host of one worker.
+/// Starts a host of one worker that compiles in this process.
 pub(super) fn host(cache_dir: Option<PathBuf>) -> Host {
-    Host::start(HostSettings { threads: NonZeroUsize::MIN, cache_dir }).unwrap()
+    host_with(cache_dir, Compiler::Here)
+}
+
+/// Starts a host of one worker.
+pub(super) fn host_with(cache_dir: Option<PathBuf>, compiler: Compiler) -> Host {
+    let cache_bytes = HostSettings::CACHE_BYTES;
+    Host::start(HostSettings { threads: NonZeroUsize::MIN, cache_dir, cache_bytes, compiler }).unwrap()
 }
 
 /// Settings of a plugin in `file` with the defaults of a manifest.

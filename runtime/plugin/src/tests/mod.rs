@@ -1,6 +1,9 @@
 //! The host against hand-written components of the real world: `guest.wat` made into one by wit-component.
 
+mod compiling;
 mod guest;
 mod handling;
 mod lines;
 mod loading;
+
+pub(crate) use guest::Folder;

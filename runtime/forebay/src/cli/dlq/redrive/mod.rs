@@ -28,8 +28,8 @@ use crate::cli::dlq::usage;
 use crate::cli::dlq::which::{Place, Which};
 use crate::consumer::{Binding, Needs};
 use crate::error::{Error, ErrorKind};
-use crate::load;
 use crate::telemetry;
+use crate::{host, load};
 
 /// `forebay dlq redrive`
 #[derive(Debug, Args)]
@@ -172,7 +172,7 @@ fn is_of(binding: &settings::Binding, letter: &Letter) -> bool {
 
 /// Returns the bindings that are meant, with what they work with.
 fn bindings(manifest: &Manifest, place: &Place<'_>) -> Result<Vec<Binding>, Error> {
-    let host = Arc::new(app::host()?);
+    let host = Arc::new(host::start()?);
     let plugins = load::plugins(manifest, &host)?;
     let sinks = load::sinks(manifest)?;
     let admin = Admin::start(&manifest.kafka).map_err(|error| of_kafka(&error))?;

@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 /// How text is marked: with colour, or not at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Paint {
+pub(crate) enum Paint {
     /// With terminal colours.
     Colour,
     /// As it is.
@@ -13,29 +13,29 @@ pub(super) enum Paint {
 
 impl Paint {
     /// Returns what standard output takes.
-    pub(super) fn of_stdout() -> Self {
+    pub(crate) fn of_stdout() -> Self {
         #[expect(clippy::disallowed_methods, reason = "the convention of no-color.org")]
         let is_wanted = std::env::var("NO_COLOR").map_or(true, |value| value.is_empty());
         if std::io::stdout().is_terminal() && is_wanted { Self::Colour } else { Self::Plain }
     }
 
-    pub(super) fn bold(self, text: &str) -> String {
+    pub(crate) fn bold(self, text: &str) -> String {
         self.mark("1", text)
     }
 
-    pub(super) fn dim(self, text: &str) -> String {
+    pub(crate) fn dim(self, text: &str) -> String {
         self.mark("2", text)
     }
 
-    pub(super) fn green(self, text: &str) -> String {
+    pub(crate) fn green(self, text: &str) -> String {
         self.mark("32", text)
     }
 
-    pub(super) fn yellow(self, text: &str) -> String {
+    pub(crate) fn yellow(self, text: &str) -> String {
         self.mark("33", text)
     }
 
-    pub(super) fn red(self, text: &str) -> String {
+    pub(crate) fn red(self, text: &str) -> String {
         self.mark("31", text)
     }
 

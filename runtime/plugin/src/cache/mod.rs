@@ -3,14 +3,17 @@
 //! Only this module writes into its folder, and nothing else is ever loaded as machine code. An entry carries the
 //! SHA-256 of its key and content; one that does not verify is as good as none and is written anew. The digest guards
 //! against torn writes and rot. Against people it is the folder that guards: it must belong to us, and nobody else may
-//! write to it.
+//! write to it. It grows to a limit; then what was unused for longest goes (`room`).
+
+mod room;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{Hash, Hasher};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 use tracing::{debug, warn};
@@ -26,6 +29,8 @@ const DIGEST_BYTES: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Cache {
     folder: PathBuf,
+    /// What all entries together may have.
+    bytes_max: u64,
 }
 
 /// Names one entry: component, engine settings, target and version.
@@ -46,9 +51,9 @@ impl Key {
 
 impl Cache {
     /// Opens the folder, made if missing. A folder that can not be trusted or written is not used, and it is said why.
-    pub(crate) fn open(folder: PathBuf) -> Option<Self> {
+    pub(crate) fn open(folder: PathBuf, bytes_max: u64) -> Option<Self> {
         match prepare(&folder) {
-            Ok(()) => Some(Self { folder }),
+            Ok(()) => Some(Self { folder, bytes_max }),
             Err(error) => {
                 warn!(folder = %folder.display(), %error, "no compile cache: components are compiled at every start");
                 None
@@ -59,7 +64,7 @@ impl Cache {
     /// Returns the compiled component of `key`, if there is one that verifies.
     pub(crate) fn load(&self, engine: &Engine, key: &Key) -> Option<Component> {
         let path = self.path(key);
-        let entry = match fs::read(&path) {
+        let entry = match read(&path) {
             Ok(entry) => entry,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => {
@@ -71,8 +76,8 @@ impl Cache {
             warn!(path = %path.display(), "a compile cache entry is damaged; the component is compiled again");
             return None;
         };
-        #[expect(unsafe_code, reason = "wasmtime can not check machine code; this is the one place that loads any")]
-        // SAFETY: `code` was made by `Component::serialize` in `store` below and has not changed since: its SHA-256
+        #[expect(unsafe_code, reason = "wasmtime can not check machine code; this is what our own compiler made")]
+        // SAFETY: `code` came from our own compiler (see `compile`) and has not changed since: its SHA-256
         // verifies, and it was read from a folder that belongs to us and that nobody else can write to. The key holds
         // the engine's compatibility hash, and `deserialize` checks version and settings once more.
         let component = unsafe { Component::deserialize(engine, code) };
@@ -85,16 +90,15 @@ impl Cache {
         }
     }
 
-    /// Writes the compiled component of `key`. A failure costs only the next start's time.
-    pub(crate) fn store(&self, key: &Key, component: &Component) {
+    /// Writes the machine code of `key`, and makes room for it. A failure costs only the next start's time.
+    pub(crate) fn store(&self, key: &Key, code: &[u8]) {
         let path = self.path(key);
-        let written = component
-            .serialize()
-            .map_err(|error| io::Error::other(format!("{error:#}")))
-            .and_then(|code| self.write(&path, key, &code));
-        match written {
+        match self.write(&path, key, code) {
             Ok(()) => debug!(path = %path.display(), "compile cache entry written"),
             Err(error) => warn!(path = %path.display(), %error, "a compile cache entry can not be written"),
+        }
+        if let Err(error) = room::make(&self.folder, self.bytes_max, &path, now()) {
+            warn!(folder = %self.folder.display(), %error, "the compile cache is not kept within its limit");
         }
     }
 
@@ -115,7 +119,7 @@ impl Cache {
     }
 
     fn path(&self, key: &Key) -> PathBuf {
-        self.folder.join(format!("{}.bin", key.0))
+        self.folder.join(format!("{}.{}", key.0, room::ENTRY))
     }
 }
 
@@ -136,6 +140,22 @@ fn prepare(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Reads an entry, and notes that it was used.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let mut entry = Vec::new();
+    file.read_to_end(&mut entry)?;
+    if let Err(error) = file.set_modified(now()) {
+        debug!(path = %path.display(), %error, "a compile cache entry does not show that it was used");
+    }
+    Ok(entry)
+}
+
+#[expect(clippy::disallowed_methods, reason = "files carry the time of day")]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
 fn create_new(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
@@ -151,7 +171,7 @@ fn discard(path: &Path) {
 
 fn temporary_name() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    format!(".{}-{}.tmp", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+    format!(".{}-{}.{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed), room::UNFINISHED)
 }
 
 fn verified<'a>(key: &Key, entry: &'a [u8]) -> Option<&'a [u8]> {

@@ -1,10 +1,12 @@
 //! `forebay plugin`: the arguments, and what is printed.
 
+mod bench;
+mod test;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use forebay_guest_build::Facts;
 use serde_json::json;
 
-use crate::cli::unbuilt::Rest;
 use crate::error::{Error, ErrorKind};
 use crate::project::{self, Built, Language, Made, Name, Profile};
 use crate::telemetry;
@@ -46,10 +48,8 @@ enum Verb {
         /// The component's file
         component: Utf8PathBuf,
     },
-    /// Runs a component on samples (not built yet)
-    Test(Rest),
-    /// Measures a component (not built yet)
-    Bench(Rest),
+    Test(test::Test),
+    Bench(bench::Bench),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -79,10 +79,10 @@ impl From<Lang> for Language {
 }
 
 impl Command {
-    /// Makes or builds.
+    /// Runs the command.
     ///
     /// # Errors
-    /// Why there is no project, or no component.
+    /// What ended it.
     pub(super) fn run(self, as_json: bool) -> Result<(), Error> {
         match self.verb {
             Verb::New { name, lang, dir } => new(&name, lang.into(), dir, as_json),
@@ -92,8 +92,8 @@ impl Command {
                 Ok(())
             }
             Verb::Inspect { component } => inspect(&component, as_json),
-            Verb::Test(rest) => Err(rest.refuse("plugin test")),
-            Verb::Bench(rest) => Err(rest.refuse("plugin bench")),
+            Verb::Test(test) => test.run(as_json),
+            Verb::Bench(bench) => bench.run(as_json),
         }
     }
 }

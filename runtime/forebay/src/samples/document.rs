@@ -4,11 +4,11 @@
 use serde_json::value::RawValue;
 
 /// Larger files are lines.
-pub(super) const BYTES_MAX: u64 = 64 << 20;
+pub(crate) const BYTES_MAX: u64 = 64 << 20;
 
 /// Returns the elements of an array, or the values of a file that spreads them over lines, each on a line of its own; `None`
 /// for a file that is read line by line.
-pub(super) fn lines(text: &str) -> Option<String> {
+pub(crate) fn lines(text: &str) -> Option<String> {
     let start = text.trim_start();
     let values: Vec<&RawValue> = match start.bytes().next()? {
         b'[' => serde_json::from_str(start).ok()?,

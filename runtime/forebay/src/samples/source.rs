@@ -6,9 +6,9 @@ use std::io::{Cursor, Read};
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio::sync::mpsc;
 
-use crate::dev::document;
-use crate::dev::input::{self, BadLine, Input};
 use crate::error::{Error, ErrorKind};
+use crate::samples::document;
+use crate::samples::line::{self, BadLine, Input};
 
 /// Lines that were read ahead.
 const LINES: usize = 256;
@@ -21,7 +21,7 @@ const PARTITIONS_MAX: i32 = 1000;
 
 /// Where lines come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Source {
+pub(crate) enum Source {
     /// A file.
     File(Utf8PathBuf),
     /// Standard input.
@@ -33,7 +33,7 @@ impl Source {
     ///
     /// # Errors
     /// Where it can not be told.
-    pub(super) fn find(asked: Option<&Utf8Path>, manifest: &Utf8Path, topic: &str) -> Result<Self, Error> {
+    pub(crate) fn find(asked: Option<&Utf8Path>, manifest: &Utf8Path, topic: &str) -> Result<Self, Error> {
         match asked {
             Some(path) if path == "-" => return Ok(Self::Stdin),
             Some(path) => return Ok(Self::File(path.to_owned())),
@@ -63,7 +63,7 @@ impl Source {
     }
 
     /// Returns how it is called.
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         match self {
             Self::File(path) => path.as_str(),
             Self::Stdin => "standard input",
@@ -74,10 +74,10 @@ impl Source {
     ///
     /// # Errors
     /// Where the file can not be read, or a line asks for too many.
-    pub(super) fn partitions(&self) -> Result<i32, Error> {
+    pub(crate) fn partitions(&self) -> Result<i32, Error> {
         let Self::File(path) = self else { return Ok(PARTITIONS) };
         let mut largest = 0;
-        input::read(path.as_str(), self.open()?, |input| {
+        line::read(path.as_str(), self.open()?, |input| {
             largest = largest.max(input.ok().and_then(|input| input.partition).unwrap_or_default());
             true
         });
@@ -93,14 +93,27 @@ impl Source {
     ///
     /// # Errors
     /// Where the file can not be read.
-    pub(super) fn lines(&self) -> Result<mpsc::Receiver<Result<Input, BadLine>>, Error> {
+    pub(crate) fn lines(&self) -> Result<mpsc::Receiver<Result<Input, BadLine>>, Error> {
         let source = self.open()?;
         let name = self.name().to_owned();
         let (sender, lines) = mpsc::channel(LINES);
-        let read = move || input::read(&name, source, |line| sender.blocking_send(line).is_ok());
+        let read = move || line::read(&name, source, |line| sender.blocking_send(line).is_ok());
         let spawned = std::thread::Builder::new().name("input".to_owned()).spawn(read);
         spawned.map_err(|error| Error::new(ErrorKind::Internal, format!("start a thread: {error}")))?;
         Ok(lines)
+    }
+
+    /// Reads all of it.
+    ///
+    /// # Errors
+    /// Where it can not be read.
+    pub(crate) fn all(&self) -> Result<Vec<Result<Input, BadLine>>, Error> {
+        let mut list = Vec::new();
+        line::read(self.name(), self.open()?, |input| {
+            list.push(input);
+            true
+        });
+        Ok(list)
     }
 
     fn open(&self) -> Result<Box<dyn Read + Send>, Error> {

@@ -9,25 +9,25 @@ use serde_json::value::RawValue;
 
 /// A record to feed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Input {
+pub(crate) struct Input {
     /// The topic, if the line names one.
-    pub(super) topic: Option<String>,
+    pub(crate) topic: Option<String>,
     /// The partition, if the line names one.
-    pub(super) partition: Option<i32>,
+    pub(crate) partition: Option<i32>,
     /// The key.
-    pub(super) key: Option<Bytes>,
+    pub(crate) key: Option<Bytes>,
     /// The value, `None` for a tombstone.
-    pub(super) value: Option<Bytes>,
+    pub(crate) value: Option<Bytes>,
     /// The headers in order.
-    pub(super) headers: Vec<(Bytes, Option<Bytes>)>,
+    pub(crate) headers: Vec<(Bytes, Option<Bytes>)>,
     /// Milliseconds since the Unix epoch.
-    pub(super) timestamp_ms: Option<i64>,
+    pub(crate) timestamp_ms: Option<i64>,
 }
 
 /// A line that is meant as a record and is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}: {what}; the line is left out")]
-pub(super) struct BadLine {
+pub(crate) struct BadLine {
     file: String,
     line: usize,
     what: String,
@@ -54,7 +54,7 @@ struct Line<'a> {
 const KEYS: [&str; 6] = ["topic", "partition", "key", "value", "headers", "timestamp"];
 
 /// Reads lines and gives each to `take` until it says no more.
-pub(super) fn read(file: &str, source: impl Read, mut take: impl FnMut(Result<Input, BadLine>) -> bool) {
+pub(crate) fn read(file: &str, source: impl Read, mut take: impl FnMut(Result<Input, BadLine>) -> bool) {
     let mut reader = BufReader::new(source);
     for line in 1.. {
         let mut bytes = Vec::new();
