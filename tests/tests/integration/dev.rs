@@ -120,7 +120,7 @@ fn copy_folder(from: &Path, to: &Path) {
         let (path, name) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();
         if path.is_file() {
             fs::copy(&path, to.join(name)).unwrap();
-        } else if name != "target" && name != ".forebay" && name != "src" {
+        } else if !["target", ".forebay", "src", "node_modules", ".venv"].iter().any(|left| name == *left) {
             copy_folder(&path, &to.join(name));
         }
     }

@@ -1,5 +1,6 @@
 //! The house's rules that no compiler checks, as tests: length, layers, names, words, and documents that say what is.
 
+mod builtins;
 mod layers;
 mod links;
 mod quotes;

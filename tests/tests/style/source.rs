@@ -43,7 +43,7 @@ pub(crate) fn files(folder: &str) -> Vec<Source> {
 fn walk(folder: &Path, found: &mut Vec<Source>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let (path, name) = (entry.path(), entry.file_name());
-        let is_built = ["target", ".git", "node_modules"].iter().any(|built| name == *built);
+        let is_built = ["target", ".git", "node_modules", ".venv"].iter().any(|built| name == *built);
         if path.is_dir() && !path.is_symlink() && !is_built {
             walk(&path, found);
         } else if let Ok(text) = fs::read_to_string(&path) {

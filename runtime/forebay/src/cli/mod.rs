@@ -102,11 +102,10 @@ enum Command {
 }
 
 impl Args {
-    /// Returns what is logged where nothing else is asked for: `dev` tells by itself what becomes of records.
+    /// Returns what is logged where nothing else is asked for: `dev` and `plugin test` tell by themselves what becomes of records.
     pub fn log_default(&self) -> &'static str {
         match self.command {
-            Command::Dev(_) => "off",
-            Command::Plugin(_) => "warn",
+            Command::Dev(_) | Command::Plugin(_) => "off",
             _ => "info",
         }
     }

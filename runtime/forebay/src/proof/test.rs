@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use forebay_core::fault::Fault;
 use forebay_core::manifest::settings::{Binding, Instances, Manifest};
 use forebay_core::outcome::Handled;
 use forebay_plugin_host::{Check, Host, Job, Plugin};
@@ -42,6 +43,8 @@ pub struct Report {
     pub samples: String,
     /// The outcome of each, in their order.
     pub outcomes: Vec<Json>,
+    /// The samples that failed by number, from 0, each with its fault.
+    pub failures: Vec<(usize, Fault)>,
     /// The file of expected outcomes.
     pub golden: Utf8PathBuf,
     /// How they compare.
@@ -92,6 +95,8 @@ async fn one(
     let outcomes = spell(&samples, &all, &alone);
     let (sound, failing): (Vec<usize>, Vec<usize>) =
         all.iter().partition(|index| alone.get(**index).is_some_and(|handled| handled.result.is_ok()));
+    let fault = |(index, handled): (usize, &Handled)| Some((index, handled.result.clone().err()?));
+    let failures = alone.iter().enumerate().filter_map(fault).collect();
     let passes = purity::passes(&sound, &failing);
     let mut violations: Vec<Violation> = Vec::new();
     for pass in &passes {
@@ -107,6 +112,7 @@ async fn one(
         digest: bench.plugin.digest().to_owned(),
         samples: samples.file.clone(),
         outcomes,
+        failures,
         golden,
         expected,
         passes: passes.len(),

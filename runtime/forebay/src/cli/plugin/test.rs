@@ -1,6 +1,7 @@
 //! `forebay plugin test`: the arguments, and what is printed.
 
 use camino::Utf8PathBuf;
+use forebay_core::fault::Fault;
 use serde_json::json;
 
 use crate::error::Error;
@@ -45,7 +46,7 @@ impl Test {
 }
 
 fn text(report: &Report, paint: Paint) -> String {
-    let Report { binding, plugin, digest, samples, outcomes, golden, expected, passes, violations } = report;
+    let Report { binding, plugin, digest, samples, outcomes, failures, golden, expected, passes, violations } = report;
     let counts = report.counts();
     let counts: Vec<String> =
         counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
@@ -61,6 +62,13 @@ fn text(report: &Report, paint: Paint) -> String {
         format!("  samples   {} of {samples}: {}", outcomes.len(), counts.join(", ")),
         format!("  outcomes  {expected}"),
     ];
+    let failed = |(sample, fault): &(usize, Fault)| {
+        // The handler's own words come first, and the frames after them.
+        let mut words = fault.message.lines().filter(|line| !line.trim().is_empty());
+        let head = format!("    sample {} {} {}/{}: ", sample + 1, paint.red("failed:"), fault.class, fault.code);
+        format!("{head}{}", words.next().unwrap_or_default())
+    };
+    lines.splice(2..2, failures.iter().map(failed));
     lines.extend(diff.map(|diff| painted(diff, paint)));
     if violations.is_empty() {
         let ways = format!("the same outcomes in {passes} more ways, in fresh and in reused instances");
@@ -92,7 +100,8 @@ fn painted(diff: &str, paint: Paint) -> String {
 }
 
 fn json(report: &Report) -> serde_json::Value {
-    let Report { binding, plugin, digest, samples, outcomes, golden, expected, passes: _, violations } = report;
+    let Report { binding, plugin, digest, samples, outcomes, failures, golden, expected, passes: _, violations } =
+        report;
     let (expected, diff) = match expected {
         Expected::Same => ("same", None),
         Expected::None => ("none", None),
@@ -103,8 +112,12 @@ fn json(report: &Report) -> serde_json::Value {
         .iter()
         .map(|Violation { sample, when, alone, then }| json!({ "sample": sample, "when": when, "alone": alone, "then": then }))
         .collect();
+    let failures: Vec<_> = failures
+        .iter()
+        .map(|(sample, fault)| json!({ "sample": sample, "class": fault.class.as_str(), "code": fault.code, "message": fault.message }))
+        .collect();
     json!({
-        "binding": binding, "plugin": plugin, "digest": digest, "samples": samples, "outcomes": outcomes,
+        "failures": failures, "binding": binding, "plugin": plugin, "digest": digest, "samples": samples, "outcomes": outcomes,
         "golden": golden.as_str(), "expected": expected, "diff": diff, "pure": violations.is_empty(), "violations": violations,
     })
 }

@@ -37,6 +37,7 @@ kit::files! {
     "plugins/js/package.json" => "sdk/package.json",
     "plugins/js/index.js" => "sdk/index.js",
     "plugins/js/index.d.ts" => "sdk/index.d.ts",
+    "plugins/js/src/depth.js" => "sdk/src/depth.js",
     "plugins/js/src/failure.js" => "sdk/src/failure.js",
     "plugins/js/src/handler.js" => "sdk/src/handler.js",
     "plugins/js/src/host.js" => "sdk/src/host.js",

@@ -35,6 +35,7 @@ kit::files! {
     "wit/handler.wit" => "forebay_plugin/wit/handler.wit",
     "plugins/python/README.md" => "forebay_plugin/README.md",
     "plugins/python/forebay_plugin/__init__.py" => "forebay_plugin/__init__.py",
+    "plugins/python/forebay_plugin/depth.py" => "forebay_plugin/depth.py",
     "plugins/python/forebay_plugin/failure.py" => "forebay_plugin/failure.py",
     "plugins/python/forebay_plugin/host.py" => "forebay_plugin/host.py",
     "plugins/python/forebay_plugin/log.py" => "forebay_plugin/log.py",

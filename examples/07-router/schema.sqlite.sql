@@ -1,0 +1,1 @@
+-- The router writes no table.
