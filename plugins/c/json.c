@@ -6,8 +6,8 @@
 
 #include "forebay.h"
 
-// Keeps a value that is nested without end from taking the stack.
-enum { DEPTH_MAX = 128 };
+// Keeps a value that is nested without end from taking the stack. The SDKs of all languages take as many.
+enum { DEPTH_MAX = 127 };
 
 typedef struct {
     const char *from, *at, *end;

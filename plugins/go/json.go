@@ -11,8 +11,8 @@ import (
 
 // A reader of JSON that keeps to the letter: no text that is not UTF-8, no name twice, no number that does not fit.
 
-// depthMax keeps a value that is nested without end from taking the stack.
-const depthMax = 128
+// depthMax keeps a value that is nested without end from taking the stack. The SDKs of all languages take as many.
+const depthMax = 127
 
 // reader reads one text. Where it can not go on it panics with a *Failure, which decode returns.
 type reader struct {

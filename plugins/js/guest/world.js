@@ -8,6 +8,7 @@ import { decode, encode } from "../src/utf8.js";
 
 const NOW = "a handler answers at once: return apply() with what is to be done; publish() sends a message";
 const OUTSIDE = "a handler does no I/O: return rows and messages, and Forebay writes and sends them";
+const PARSER = "a package from npm that needs nothing of a browser does: the build takes it along";
 const RANDOM = "a handler has no secrets of its own: Math.random() has a seed for each message, and topic, partition and offset name it";
 
 function absent(name, advice) {
@@ -26,6 +27,9 @@ const ABSENT = {
   fetch: OUTSIDE,
   XMLHttpRequest: OUTSIDE,
   WebSocket: OUTSIDE,
+  URL: PARSER,
+  URLSearchParams: PARSER,
+  structuredClone: "JSON.parse(JSON.stringify(value)) copies what came as JSON",
   crypto: RANDOM,
   performance: "message.timestamp is the only clock",
   process: "settings are the handler's second argument: the plugin's `config` table",

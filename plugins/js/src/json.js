@@ -1,5 +1,6 @@
 // JSON whose whole numbers keep all their digits: what a number of JavaScript can not carry is a BigInt.
 
+import { DEPTH_MAX, isTooDeep } from "./depth.js";
 import { Failure, MALFORMED } from "./failure.js";
 
 /** A number of 16 digits or more that may be too large. One that stands in a string has a quote before it. */
@@ -10,6 +11,7 @@ const WHOLE = /^-?[0-9]+$/;
 
 /** Reads JSON; `what` names it in the failure. */
 export function parse(text, what) {
+  if (isTooDeep(text)) throw new Failure(MALFORMED, `${what} is JSON nested deeper than ${DEPTH_MAX} levels`);
   let value;
   try {
     value = JSON.parse(text);

@@ -23,6 +23,16 @@ test("bad JSON, a tombstone and what is not UTF-8 are malformed", () => {
   }
 });
 
+test("what is nested too deep is malformed, and nothing else is", () => {
+  const nested = (levels, inside = "") => `${'{"a":['.repeat(levels)}${inside}${"]}".repeat(levels)}`;
+  for (const text of [nested(64), "[".repeat(100_000), `[${nested(63)},${nested(63)}${"[".repeat(127)}`]) {
+    assert.match(refusal(() => of(text).json()), /^malformed: the value is JSON nested deeper than 127 levels$/);
+  }
+  const brackets = `"${"[{".repeat(200)}\\\"${"[".repeat(200)}"`;
+  for (const text of [nested(63), `[${"[{}],".repeat(500)}0]`, `[${nested(63, brackets)}]`]) of(text).json();
+  assert.match(refusal(() => of(`"\\${"[".repeat(200)}`).json()), /^malformed: the value is no JSON: /);
+});
+
 test("null and empty are told apart", () => {
   assert.equal(of("").text(), "");
   assert.equal(new Message({ key: "" }).keyText(), "");

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from forebay_plugin.depth import DEPTH_MAX, is_too_deep
 from forebay_plugin.failure import MALFORMED, Failure
 from forebay_plugin.reading import Fields, read
 
@@ -66,6 +67,8 @@ class Message:
     def json(self, *, decimals: bool = False) -> Any:
         """The value as JSON. With ``decimals``, fractions are ``Decimal`` and keep all their digits."""
         fraction = Decimal if decimals else None
+        if is_too_deep(self.bytes()):
+            raise Failure(MALFORMED, f"the value is JSON nested deeper than {DEPTH_MAX} levels")
         try:
             return _json.loads(self.text(), object_pairs_hook=Fields, parse_float=fraction, parse_constant=_constant)
         except _json.JSONDecodeError as error:

@@ -34,6 +34,17 @@ class TestMessage(unittest.TestCase):
         self.fails(Message("t", value='{\n  "a": ?}').json, "malformed", "at line 2 column 8")
         self.fails(Message("t", value='{"a": NaN}').json, "malformed", "NaN")
 
+    def test_what_is_nested_too_deep_is_malformed_and_nothing_else_is(self):
+        def nested(levels, inside=""):
+            return '{"a":[' * levels + inside + "]}" * levels
+
+        for text in (nested(64), "[" * 100_000, f"[{nested(63)},{nested(63)}{'[' * 127}"):
+            self.fails(Message("t", value=text).json, "malformed", "nested deeper than 127 levels")
+        brackets = '"' + "[{" * 200 + '\\\\\\"' + "[" * 200 + '"'
+        for text in (nested(63), "[" + "[{}]," * 500 + "0]", f"[{nested(63, brackets)}]"):
+            Message("t", value=text).json()
+        self.fails(Message("t", value='"\\\\' + "[" * 200).json, "malformed", "the value is no JSON")
+
     def test_null_and_empty_are_told_apart(self):
         self.fails(Message("t").json, "malformed", "the value is null (a tombstone)")
         self.assertEqual(Message("t", value="").text(), "")

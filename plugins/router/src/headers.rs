@@ -36,18 +36,20 @@ impl Headers {
 
     /// Returns the headers: those that were there, in their order, then those that are added.
     ///
+    /// One that is made of a part of the message is left out where the part is not there.
+    ///
     /// # Errors
-    /// Where a part of the message is not there that one is made of.
+    /// Where the message can not be read.
     pub(crate) fn of(&self, scope: &Scope<'_>) -> Result<Vec<Header>> {
         let is_ours = |header: &&Header| !is_reserved(&header.name);
         let kept = scope.message().headers.iter().filter(|_| self.are_kept).filter(is_ours);
         let mut headers: Vec<Header> = kept.cloned().collect();
         for (name, added) in &self.added {
             let value = match added {
-                Added::Constant(text) => Some(text.as_bytes().to_vec()),
+                Added::Constant(text) => Some(Some(text.as_bytes().to_vec())),
                 Added::Read(body) => body.bytes(scope)?,
             };
-            headers.push(Header { name: name.clone(), value });
+            headers.extend(value.map(|value| Header { name: name.clone(), value }));
         }
         Ok(headers)
     }

@@ -53,12 +53,12 @@ fn handle(message: &Message, plan: &Plan) -> Result<Outcome> {
 /// Publishes the message to each of the targets.
 fn publish(scope: &Scope<'_>, plan: &Plan, targets: &[String]) -> Result<Outcome> {
     let key = match &plan.key {
-        Some(key) => key.bytes(scope)?,
+        Some(key) => key.needed(scope)?,
         None => scope.message().key.clone(),
     };
     let value = match &plan.value {
         // Nothing is no part of anything: a message without a value stays one.
-        Some(value) if !scope.message().is_tombstone() => value.bytes(scope)?,
+        Some(value) if !scope.message().is_tombstone() => value.needed(scope)?,
         _ => scope.message().value.clone(),
     };
     let headers = plan.headers.of(scope)?;

@@ -1,4 +1,5 @@
-//! The same manifest with Kafka and PostgreSQL and with what `forebay dev` embeds: the tables are the same, as text.
+//! The same manifest with Kafka and PostgreSQL and with what `forebay dev` embeds: the tables are the same, as text, and so are
+//! the messages that are published.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +15,7 @@ use forebay_tests::port::Port;
 use forebay_tests::postgres::Postgres;
 use forebay_tests::process::Process;
 use forebay_tests::producer::Producer;
-use forebay_tests::{place, wait};
+use forebay_tests::{place, reader, wait};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio_postgres::{Client, SimpleQueryMessage};
@@ -24,6 +25,20 @@ use crate::scene::MINUTE;
 
 /// A row as text, by column.
 type Row = BTreeMap<String, Option<String>>;
+
+/// What an example leaves behind, sorted.
+#[derive(Debug, Default, PartialEq)]
+struct Traces {
+    tables: BTreeMap<String, Vec<Row>>,
+    /// Keys and values by topic.
+    published: BTreeMap<String, Vec<(Option<String>, Option<String>)>>,
+}
+
+impl Traces {
+    fn is_empty(&self) -> bool {
+        self.tables.values().all(Vec::is_empty) && self.published.values().all(Vec::is_empty)
+    }
+}
 
 /// The servers a manifest of an example names are others in a test; nothing else is.
 struct Elsewhere<'a> {
@@ -41,7 +56,7 @@ impl Environment for Elsewhere<'_> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_example_gives_the_same_tables_with_real_servers() {
+async fn every_example_gives_the_same_with_real_servers() {
     let mut examples: Vec<PathBuf> =
         fs::read_dir(place::root().join("examples")).unwrap().map(|entry| entry.unwrap().path()).collect();
     examples.retain(|path| path.join("forebay.toml").is_file());
@@ -52,16 +67,17 @@ async fn every_example_gives_the_same_tables_with_real_servers() {
         let copy = Copy::of(format!("examples/{name}").leak());
         let embedded = embedded(&copy).await;
         let real = real(&copy).await;
-        assert!(real.values().any(|rows| !rows.is_empty()), "{name} writes something");
-        assert_eq!(embedded, real, "{name}: the tables of `forebay dev` (left) and those of the real servers");
+        assert!(!real.is_empty(), "{name} writes something");
+        assert_eq!(embedded, real, "{name}: what `forebay dev` does (left) and what is done with the real servers");
     }
 }
 
-/// Returns the tables after `forebay dev --once`.
-async fn embedded(copy: &Copy) -> BTreeMap<String, Vec<Row>> {
+/// Returns what `forebay dev --once` says that it did.
+async fn embedded(copy: &Copy) -> Traces {
     let said = copy.run(&["--once", "--output", "json"], "").await;
     assert_eq!((said.code, &*said.err), (Some(0), ""), "{said:?}");
-    let end: Value = serde_json::from_str(said.out.lines().last().unwrap()).unwrap();
+    let lines: Vec<Value> = said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let end = lines.last().unwrap();
     let tables = end["tables"].as_object().unwrap().iter().map(|(name, table)| {
         let rows = table["rows"].as_array().unwrap();
         assert_eq!(table["count"], rows.len(), "all rows of {name} are shown");
@@ -73,11 +89,18 @@ async fn embedded(copy: &Copy) -> BTreeMap<String, Vec<Row>> {
         rows.sort_unstable();
         (name.clone(), rows)
     });
-    tables.collect()
+    let mut traces = Traces { tables: tables.collect(), ..Traces::default() };
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    for message in lines.iter().filter_map(|line| line["publishes"].as_array()).flatten() {
+        let messages = traces.published.entry(text(&message["topic"]).unwrap()).or_default();
+        messages.push((text(&message["key"]), text(&message["value"])));
+    }
+    traces.published.values_mut().for_each(|messages| messages.sort_unstable());
+    traces
 }
 
-/// Runs the same manifest with Kafka and PostgreSQL, and returns the same tables. A whole example is one binding's work.
-async fn real(copy: &Copy) -> BTreeMap<String, Vec<Row>> {
+/// Runs the same manifest with Kafka and PostgreSQL, and returns what was done. A whole example is one binding's work.
+async fn real(copy: &Copy) -> Traces {
     let (kafka, postgres, names) = (Kafka::shared().await, Postgres::shared().await, Names::new("example"));
     postgres.create_database(&names.database).await;
     postgres.execute(&names.database, &copy.read("schema.sql")).await;
@@ -94,23 +117,37 @@ async fn real(copy: &Copy) -> BTreeMap<String, Vec<Row>> {
     command.arg("run").arg(copy.file("forebay.toml")).env("DATABASE_URL", &url).current_dir(copy.scratch.path());
     let forebay = Process::start("forebay", command, &copy.scratch.path().join("run.log"), libc::SIGKILL);
     let ends = oracle::log_ends(kafka, &topic);
-    let client = postgres.connect(&names.database).await;
+    let group = manifest.bindings[0].group.clone();
+    // The group follows behind the tables and the acknowledged messages.
     let at_end = async || {
-        let rows = client.query("select topic, partition, next_offset from forebay.ledger", &[]).await;
-        let rows = rows.unwrap_or_default();
-        rows.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect::<BTreeMap<_, _>>() == ends
+        let committed = oracle::committed(kafka, &group, &topic);
+        ends.iter()
+            .all(|(place, end)| *end == 0 || committed.get(place).is_some_and(|committed| committed.offset == *end))
     };
-    wait::until_or_dump(MINUTE, "the ledger to reach the log's end", at_end, || forebay.log_tail(60)).await;
+    wait::until_or_dump(MINUTE, "the group to reach the log's end", at_end, || forebay.log_tail(60)).await;
     forebay.signal(libc::SIGTERM);
     assert_eq!(forebay.wait_exit(MINUTE).await.code(), Some(0));
 
-    let mut tables = BTreeMap::new();
+    let client = postgres.connect(&names.database).await;
+    let mut traces = Traces::default();
     for target in manifest.bindings.iter().flat_map(|binding| &binding.targets) {
-        if let TargetKind::Table(table) = &target.kind {
-            tables.insert(table.table.clone(), rows(&client, &table.full_name()).await);
+        match &target.kind {
+            TargetKind::Table(table) => {
+                traces.tables.insert(table.table.clone(), rows(&client, &table.full_name()).await);
+            }
+            TargetKind::Topic(topic) => {
+                let text = |bytes: Option<Vec<u8>>| bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+                let records = reader::read_all(kafka, topic).await.into_iter();
+                let mut messages: Vec<_> = records.map(|record| (text(record.key), text(record.value))).collect();
+                messages.sort_unstable();
+                // Nothing is said of a topic to which nothing was published.
+                if !messages.is_empty() {
+                    traces.published.insert(topic.clone(), messages);
+                }
+            }
         }
     }
-    tables
+    traces
 }
 
 /// Makes the topics of a manifest, produces the samples as `forebay dev` does, and returns the topic they are in.

@@ -25,6 +25,7 @@ mod offers;
 mod orders;
 mod outages;
 mod outages_exact;
+mod plugin_test;
 mod poison;
 mod position;
 mod project;

@@ -1,6 +1,7 @@
 //! Configurations and messages, and what becomes of them.
 
 mod messages;
+mod readme;
 mod refusals;
 
 use forebay_plugin::serde_json::Value as Config;

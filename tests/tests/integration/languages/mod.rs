@@ -1,8 +1,12 @@
 //! Handlers in every language do the same: a new project's samples give the rows and the dead letters that they give in Rust;
 //! and what goes wrong, what time it is, and what chance says, is told alike.
 
+mod feed;
 mod go_c;
 mod js_python;
+mod orders;
+mod purity;
+mod troubles;
 
 use std::fs;
 use std::path::{Path, PathBuf};
