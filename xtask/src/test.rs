@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that must hold, and one line at the end that says whether it does.
 
+use std::env;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -12,6 +13,9 @@ use crate::{demo, guests, setup, shell};
 /// The tests kill the runtime where they like, so it is built with its failpoints. Every step names the same packages
 /// and features: another choice would build the dependencies a second time.
 const SELECTION: &[&str] = &["--workspace", "--features", "forebay/failpoints"];
+
+/// How many tests run at once, as their harness reads it.
+const THREADS: &str = "RUST_TEST_THREADS";
 
 /// What `cargo test` counted, over all its binaries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,6 +63,11 @@ fn failure(command: &mut Command) -> Option<String> {
 fn tests(root: &Path, name: Option<&str>, failures: &mut Vec<String>) -> anyhow::Result<Counts> {
     let args = [&["test"][..], SELECTION, &["--no-fail-fast"], name.as_slice()].concat();
     let mut command = shell::cargo(root, &args);
+    // Most scenarios wait for servers and deadlines half of the time: as many at once as the machine has cores would leave it idle.
+    if env::var_os(THREADS).is_none() {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        command.env(THREADS, (cores + cores.div_ceil(2)).to_string());
+    }
     let mut child = command.stdout(Stdio::piped()).spawn().context("start `cargo test`")?;
     let mut counts = Counts::default();
     if let Some(output) = child.stdout.take() {

@@ -1,6 +1,6 @@
 //! A row that is made of a message, or of each element of a list in it.
 
-use forebay_fields::{Condition, Element, Field, MISSING_FIELD, Place, Scope, Source, Table, WRONG_TYPE};
+use forebay_fields::{Condition, Element, Field, MALFORMED, MISSING_FIELD, Place, Scope, Source, Table, WRONG_TYPE};
 use forebay_plugin::{Failure, Outcome, Result, Row, reject};
 
 use crate::column::Column;
@@ -106,7 +106,8 @@ impl RowPlan {
             }
             return Ok(outcome);
         };
-        let elements = node.elements().map_err(|why| reject(WRONG_TYPE, why))?;
+        let elements =
+            node.elements().map_err(|why| reject(MALFORMED, format!("`{}` can not be read: {why}", each.place)))?;
         let Some(elements) = elements else {
             let found = scope.find(&each.place, None)?.shown();
             return Err(reject(WRONG_TYPE, format!("`{}` is {found}, expected an array", each.place)));

@@ -127,8 +127,9 @@ impl Build<'_> {
 
     fn flags(&self) -> String {
         let own = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cargo")));
+        // Of two that fit the later one counts: names that are asked for may lie within cargo's own folder.
         let names = self.names.iter().map(|(folder, name)| ((*folder).to_owned(), *name));
-        let flags = names.chain(own.map(|folder| (folder, "cargo"))).map(|(folder, name)| {
+        let flags = own.map(|folder| (folder, "cargo")).into_iter().chain(names).map(|(folder, name)| {
             toml::Value::String(format!("--remap-path-prefix={}={name}", folder.display())).to_string()
         });
         format!("target.{TARGET}.rustflags=[{}]", flags.collect::<Vec<_>>().join(","))
@@ -188,6 +189,6 @@ mod tests {
         assert_eq!(shown, "cargo build --locked --release --target wasm32-unknown-unknown");
         let flags: toml::Table = toml::from_str(&build.flags()).unwrap();
         let flags = flags["target"][TARGET]["rustflags"].as_array().unwrap();
-        assert_eq!(flags[0].as_str(), Some("--remap-path-prefix=/p \"x\"=p"));
+        assert_eq!(flags.last().unwrap().as_str(), Some("--remap-path-prefix=/p \"x\"=p"));
     }
 }

@@ -43,7 +43,8 @@ impl Facts {
         Ok(Self::of_bytes(&bytes))
     }
 
-    fn of_bytes(bytes: &[u8]) -> Self {
+    /// Looks at what a file could hold.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
         let mut facts = Self {
             size: bytes.len(),
             digest: format!("sha256:{:x}", Sha256::digest(bytes)),

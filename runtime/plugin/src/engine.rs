@@ -14,6 +14,7 @@ use wasmtime::{
 };
 
 use crate::error::HostError;
+use crate::limits::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLES_MAX};
 
 /// How often the watch looks at a running guest.
 const TICK: Duration = Duration::from_millis(5);
@@ -79,10 +80,9 @@ fn pool(threads: NonZeroUsize) -> PoolingAllocationConfig {
         .total_tables(instances.saturating_mul(4))
         // The proposal is off; a module that only mentions references still asks for one.
         .total_gc_heaps(instances)
-        // What interpreters need: dozens of modules linked together, large tables.
-        .max_core_instances_per_component(200)
-        .max_memories_per_component(8)
-        .max_tables_per_component(64)
+        .max_core_instances_per_component(CORE_INSTANCES_MAX)
+        .max_memories_per_component(MEMORIES_MAX)
+        .max_tables_per_component(TABLES_MAX)
         .max_tables_per_module(2)
         .table_elements(100_000)
         .max_component_instance_size(10 << 20)

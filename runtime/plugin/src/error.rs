@@ -10,6 +10,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::compile::CompileError;
+use crate::imports::cut;
 
 /// Why a [`Host`](crate::Host) does not start.
 #[derive(Debug, thiserror::Error)]
@@ -123,15 +124,20 @@ pub enum Problem {
         /// What to do about them.
         advice: &'static str,
     },
-    /// The component is larger than any that is compiled.
+    /// An interface of the contract has no such function, or one of other types.
+    #[error("imports functions that the contract does not have ({reason}); build it against the published WIT")]
+    Link {
+        /// The engine's own words.
+        reason: String,
+    },
+    /// The component is larger than any that is read.
     #[error(
-        "has {bytes} bytes, and at most {limit} are taken; build it smaller: optimised, without what it does not use"
+        "has more than {} MiB, the most that is taken; build it smaller: optimised, without what it does not use",
+        .limit >> 20
     )]
     Size {
-        /// Its bytes.
-        bytes: usize,
         /// The bytes that are taken.
-        limit: usize,
+        limit: u64,
     },
     /// The engine refuses the code.
     #[error("does not compile: {reason}")]
@@ -185,6 +191,17 @@ pub enum HandleError {
         /// How long it was waited for.
         after: Duration,
     },
+    /// All outcomes of a batch together are more than is held in memory.
+    #[error(
+        "the handler gave back more than {} MiB for the first {records} records of one batch; make it give back less, or lower `batch` (`max-records`)",
+        .limit >> 20
+    )]
+    Output {
+        /// How many records it was given.
+        records: usize,
+        /// What is held in memory, in bytes.
+        limit: usize,
+    },
     /// The host is being stopped.
     #[error("the plugin host is being stopped")]
     Stopped,
@@ -198,12 +215,16 @@ impl HandleError {
     pub fn verdict(&self, plugin: &str) -> Verdict {
         let message = format!("plugin `{plugin}`: {self}");
         match self {
-            Self::Init { .. } => Verdict::Misconfigured(Cause::new(Reason::Plugin, message)),
+            Self::Init { .. } | Self::Output { .. } => Verdict::Misconfigured(Cause::new(Reason::Plugin, message)),
             Self::WallClock { .. } => Verdict::Unavailable(Cause::new(Reason::Machine, message)),
             Self::Stopped | Self::Internal(_) => Verdict::Unavailable(Cause::new(Reason::Plugin, message)),
         }
     }
 }
+
+/// The most names that a sentence quotes, and the most bytes of one.
+const NAMES_MAX: usize = 20;
+const NAME_BYTES_MAX: usize = 200;
 
 /// A list of names as a sentence quotes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -224,10 +245,13 @@ impl fmt::Display for Names {
         if self.0.is_empty() {
             return formatter.write_str("nothing");
         }
-        for (index, name) in self.0.iter().enumerate() {
+        for (index, name) in self.0.iter().take(NAMES_MAX).enumerate() {
             let separator = if index == 0 { "" } else { ", " };
-            write!(formatter, "{separator}`{name}`")?;
+            write!(formatter, "{separator}`{}`", cut(name, NAME_BYTES_MAX))?;
         }
-        Ok(())
+        match self.0.len().saturating_sub(NAMES_MAX) {
+            0 => Ok(()),
+            more => write!(formatter, " and {more} more"),
+        }
     }
 }

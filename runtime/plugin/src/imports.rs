@@ -12,8 +12,6 @@ use wasmtime::component::{ComponentType, Lift, Linker, WasmList, WasmStr};
 
 use crate::instance::State;
 
-/// The most lines that one batch brings into the log.
-pub(crate) const LOG_LINES_MAX: u32 = 100;
 /// The most bytes of one line's text.
 const TEXT_BYTES_MAX: usize = 2 << 10;
 /// The most fields of one line.
@@ -93,7 +91,8 @@ fn write(mut store: StoreContextMut<'_, State>, (level, message, fields): &Line)
     let is_error = *level == Level::Error;
     let left = store.data().log.lines_left;
     if wanted && left == 0 {
-        store.data_mut().log.lines_dropped += 1;
+        let log = &mut store.data_mut().log;
+        log.lines_dropped = log.lines_dropped.saturating_add(1);
     }
     let forwarded = wanted && left > 0;
     if !forwarded && !is_error {
@@ -141,9 +140,9 @@ pub(crate) fn cut(text: &str, bytes_max: usize) -> &str {
 }
 
 impl Log {
-    /// Returns a log with a batch's worth of lines.
-    pub(crate) fn new(plugin: Arc<str>) -> Self {
-        Self { plugin, lines_left: LOG_LINES_MAX, lines_dropped: 0, last_error: None }
+    /// Returns a log of so many lines.
+    pub(crate) fn new(plugin: Arc<str>, lines_left: u32) -> Self {
+        Self { plugin, lines_left, lines_dropped: 0, last_error: None }
     }
 
     /// Forgets the last message's last words.
@@ -154,15 +153,6 @@ impl Log {
     /// Returns the last line of level `error` in this message.
     pub(crate) fn last_error(&self) -> Option<&str> {
         self.last_error.as_deref()
-    }
-
-    /// Says how many lines were dropped, if any, and begins a new batch.
-    pub(crate) fn settle(&mut self) {
-        if self.lines_dropped > 0 {
-            warn!(plugin = %self.plugin, lines = self.lines_dropped, "lines of a handler's log dropped: too many in one batch");
-        }
-        self.lines_left = LOG_LINES_MAX;
-        self.lines_dropped = 0;
     }
 }
 

@@ -12,11 +12,16 @@ use crate::bindings::v0_1::exports::forebay::handler::handler::Guest;
 use crate::bindings::v0_1::{Handling, HandlingIndices};
 use crate::convert::{self, LoweredMessage};
 use crate::error::HandleError;
-use crate::imports::Log;
+use crate::imports::{Log, cut};
 use crate::limits::{EFFECTS_MAX, MemoryLimit, OUTPUT_BYTES_MAX};
+use crate::log::Lines;
 use crate::metrics::MetricsSnapshot;
 use crate::trap::{self, Failed, Telling};
 use crate::watch::{TimeLimits, Watch};
+
+/// The most bytes of `init`'s error that go into a log.
+const INIT_CODE_BYTES_MAX: usize = 64;
+const INIT_MESSAGE_BYTES_MAX: usize = 4 << 10;
 
 /// What a store carries beside the guest.
 #[derive(Debug)]
@@ -39,6 +44,8 @@ pub(crate) struct Template {
     pub(crate) time: TimeLimits,
     /// Set once when the host stops.
     pub(crate) stopping: Arc<AtomicBool>,
+    /// Of all its instances.
+    pub(crate) log: Lines,
 }
 
 /// A live instance whose `init` has succeeded.
@@ -77,9 +84,9 @@ impl State {
 }
 
 impl Instance {
-    /// Makes an instance and runs its `init`.
-    pub(crate) fn start(template: &Template) -> Result<Self, StartError> {
-        let mut store = new_store(template);
+    /// Makes an instance that may write so many lines into the log, and runs its `init`.
+    pub(crate) fn start(template: &Template, log_lines: u32) -> Result<Self, StartError> {
+        let mut store = new_store(template, log_lines);
         let instance = match template.pre.instantiate(&mut store) {
             Ok(instance) => instance,
             Err(error) => return Err(not_instantiated(&error, store.data())),
@@ -97,8 +104,9 @@ impl Instance {
         match guest.call_init(&mut self.store, config) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(failure)) => {
-                let failure = convert::failure(failure);
-                Err(StartError::Init { code: failure.code, message: failure.message })
+                let (code, message) =
+                    (cut(&failure.code, INIT_CODE_BYTES_MAX), cut(&failure.message, INIT_MESSAGE_BYTES_MAX));
+                Err(StartError::Init { code: code.to_owned(), message: message.to_owned() })
             }
             Err(error) => Err(match trap::explain(&error, self.store.data(), Telling::Full) {
                 Failed::Fault(fault) => StartError::Fault(fault),
@@ -127,11 +135,11 @@ impl Instance {
     }
 }
 
-fn new_store(template: &Template) -> Store<State> {
+fn new_store(template: &Template, log_lines: u32) -> Store<State> {
     let state = State {
         memory: MemoryLimit::new(template.memory),
         watch: Watch::new(template.time, Arc::clone(&template.stopping)),
-        log: Log::new(Arc::clone(&template.name)),
+        log: Log::new(Arc::clone(&template.name), log_lines),
         metrics: MetricsSnapshot::default(),
     };
     let mut store = Store::new(template.pre.engine(), state);

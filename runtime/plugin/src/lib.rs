@@ -21,6 +21,7 @@ mod instance;
 mod job;
 mod limits;
 mod loader;
+mod log;
 mod metrics;
 #[cfg(feature = "native")]
 pub mod native;

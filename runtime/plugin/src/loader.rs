@@ -1,10 +1,12 @@
 //! From a file to a [`Plugin`]: read, pin, kind, code, exports, imports, and one `init`. The first thing that is wrong
 //! is said in a sentence; imports are all named at once.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use forebay_core::manifest::settings::{self, Component as Source};
 use sha2::{Digest, Sha256};
@@ -19,6 +21,7 @@ use crate::compile::Compiler;
 use crate::error::{LoadError, Names, Problem};
 use crate::imports;
 use crate::instance::{Instance, StartError, State, Template};
+use crate::log::{self, Lines};
 use crate::plugin::Plugin;
 use crate::watch::TimeLimits;
 
@@ -28,6 +31,9 @@ const HANDLER: &str = "forebay:handler/handler";
 const VERSIONS: [&str; 1] = ["0.1.0"];
 /// The world of version 0.1.
 const WORLD: &str = "forebay:handler/pure@0.1.0";
+
+/// The largest component that is read: many times what an interpreter with its libraries has.
+const COMPONENT_BYTES_MAX: u64 = if cfg!(test) { 32 << 20 } else { 256 << 20 };
 
 /// What every load needs.
 pub(crate) struct Loader {
@@ -43,12 +49,8 @@ impl Loader {
     /// Makes a plugin of a component file.
     pub(crate) fn load(&self, plugin: &settings::Plugin) -> Result<Plugin, LoadError> {
         let loaded = match &plugin.component {
-            Source::File(path) => fs::read(path)
-                .map_err(|error| Problem::Read { error })
-                .and_then(|bytes| self.load_bytes(plugin, &bytes, path)),
-            Source::BuiltIn(built_in) => {
-                self.load_bytes(plugin, builtin::bytes(*built_in), Path::new(built_in.name()))
-            }
+            Source::File(path) => read(path).and_then(|bytes| self.load_bytes(plugin, &bytes, path)),
+            Source::BuiltIn(built_in) => self.load_bytes(plugin, builtin::bytes(*built_in), Path::new(built_in.name())),
         };
         loaded.map_err(|problem| LoadError {
             plugin: plugin.name.clone(),
@@ -64,9 +66,9 @@ impl Loader {
         let component = self.compile(bytes, &digest)?;
         check_exports(&self.engine, &component)?;
         check_imports(&self.engine, &component)?;
-        let pre = self.linker.instantiate_pre(&component).map_err(|error| shape(&error))?;
+        let pre = self.linker.instantiate_pre(&component).map_err(|error| unlinked(&error))?;
         let template = self.template(plugin, pre)?;
-        let mut first = Instance::start(&template).map_err(|error| not_started(error, plugin))?;
+        let mut first = Instance::start(&template, log::BATCH_LINES_MAX).map_err(|error| not_started(error, plugin))?;
         let loaded = Plugin::new(template, plugin.instances, format!("sha256:{digest}"), WORLD);
         loaded.settle(&mut first);
         Ok(loaded)
@@ -82,6 +84,7 @@ impl Loader {
             memory: plugin.limits.memory,
             time: TimeLimits::of(plugin.limits.cpu),
             stopping: Arc::clone(&self.stopping),
+            log: Lines::new(plugin.name.as_str().into(), Instant::now()),
         })
     }
 
@@ -96,6 +99,17 @@ impl Loader {
             cache.store(&key, &compiled.code);
         }
         Ok(compiled.component)
+    }
+}
+
+/// Reads a component, and no more than is taken of one.
+fn read(path: &Path) -> Result<Vec<u8>, Problem> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(COMPONENT_BYTES_MAX + 1).read_to_end(&mut bytes));
+    match read {
+        Ok(length) if length as u64 > COMPONENT_BYTES_MAX => Err(Problem::Size { limit: COMPONENT_BYTES_MAX }),
+        Ok(_) => Ok(bytes),
+        Err(error) => Err(Problem::Read { error }),
     }
 }
 
@@ -160,6 +174,11 @@ fn check_imports(engine: &Engine, component: &Component) -> Result<(), Problem> 
         "take these imports out: a handler is a pure function of one message"
     };
     Err(Problem::Imports { refused: Names(refused), advice })
+}
+
+/// Everything it imports by name is there, but not with these functions and types.
+fn unlinked(error: &wasmtime::Error) -> Problem {
+    Problem::Link { reason: format!("{error:#}") }
 }
 
 fn shape(error: &wasmtime::Error) -> Problem {

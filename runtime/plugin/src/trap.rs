@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use forebay_core::fault::{Class, Fault};
 use rustc_demangle::demangle;
-use wasmtime::{FrameInfo, Trap, WasmBacktrace};
+use wasmtime::{FrameInfo, ThrownException, Trap, WasmBacktrace};
 
 use crate::error::HandleError;
 use crate::imports::cut;
@@ -57,7 +57,7 @@ pub(crate) enum Telling {
 
 /// Returns whether the guest's own code was running when `error` came about.
 pub(crate) fn is_guest_code(error: &wasmtime::Error) -> bool {
-    error.is::<Trap>() || error.downcast_ref::<WasmBacktrace>().is_some()
+    error.is::<Trap>() || error.is::<ThrownException>() || error.downcast_ref::<WasmBacktrace>().is_some()
 }
 
 /// Says what the failed call of a store with this `state` means.
@@ -81,6 +81,11 @@ pub(crate) fn explain(error: &wasmtime::Error, state: &State, telling: Telling) 
         } else {
             trap_fault(*trap, error, state, telling)
         });
+    }
+    if error.is::<ThrownException>() {
+        let what = "the handler threw an exception that nothing caught";
+        let code = "uncaught-exception";
+        return Failed::Fault(fault(Class::Trap, code, message(what, error, state, telling), code.to_owned()));
     }
     Failed::Fault(lift_fault(error, state, telling))
 }

@@ -4,6 +4,7 @@
 //! another fresh one, so that no record ever runs in an instance that has seen a failure.
 
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use forebay_core::fault::Fault;
 use forebay_core::manifest::settings::Instances;
@@ -13,9 +14,9 @@ use tracing::warn;
 
 use crate::convert::{self, LoweredHeader};
 use crate::error::HandleError;
-use crate::imports::LOG_LINES_MAX;
 use crate::instance::{Instance, StartError};
 use crate::job::Job;
+use crate::limits::BATCH_OUTPUT_BYTES_MAX;
 use crate::plugin::Plugin;
 use crate::trap::{Failed, Telling};
 use forebay_core::outcome::Handled;
@@ -47,6 +48,9 @@ struct Run<'a> {
     /// What is left of the batch's log, over all its instances.
     log_lines_left: u32,
     log_lines_dropped: u32,
+    /// Records that failed and did not when they ran alone, and the first of them.
+    impure: u32,
+    first_impure: Option<(&'a Record, Fault)>,
     /// The headers of the record that is being run.
     scratch: Vec<LoweredHeader<'a>>,
 }
@@ -68,20 +72,25 @@ impl Worker {
         };
         let (instance, batches_left) = self.take(plugin);
         let is_kept = instance.is_some();
-        let mut run =
-            Run { plugin, job, instance, log_lines_left: LOG_LINES_MAX, log_lines_dropped: 0, scratch: Vec::new() };
+        let mut run = Run::begin(plugin, job, instance);
         let mut handled = Vec::with_capacity(records.len());
         let mut has_failed = false;
+        let mut bytes = 0_usize;
         for record in records {
             if !is_wanted() {
                 return Err(HandleError::Stopped);
             }
             let one = run.record(record)?;
             has_failed |= one.runs > 1;
+            bytes = bytes.saturating_add(one.bytes());
+            if bytes > BATCH_OUTPUT_BYTES_MAX {
+                return Err(HandleError::Output { records: handled.len() + 1, limit: BATCH_OUTPUT_BYTES_MAX });
+            }
             handled.push(one);
         }
         let batches_left = if is_kept && !has_failed { batches_left } else { lifetime(plugin) };
         let instance = run.finish();
+        drop(run);
         self.keep(plugin, instance, batches_left.saturating_sub(1));
         Ok(handled)
     }
@@ -116,6 +125,24 @@ fn lifetime(plugin: &Plugin) -> u32 {
 }
 
 impl<'a> Run<'a> {
+    fn begin(plugin: &'a Plugin, job: &'a Job, mut instance: Option<Instance>) -> Self {
+        let log_lines_left = plugin.template.log.take(Instant::now());
+        if let Some(kept) = &mut instance {
+            kept.state_mut().log.lines_left = log_lines_left;
+        }
+        let (log_lines_dropped, impure) = (0, 0);
+        Self {
+            plugin,
+            job,
+            instance,
+            log_lines_left,
+            log_lines_dropped,
+            impure,
+            first_impure: None,
+            scratch: Vec::new(),
+        }
+    }
+
     fn record(&mut self, record: &'a Record) -> Result<Handled, HandleError> {
         match self.attempt(record, Telling::Name)? {
             Ok(outcome) => Ok(Handled { result: Ok(outcome), runs: 1 }),
@@ -125,11 +152,8 @@ impl<'a> Run<'a> {
                 let second = self.attempt(record, Telling::Full)?;
                 self.drop_instance();
                 if second.is_ok() {
-                    warn!(
-                        plugin = self.plugin.name(), topic = %record.topic, partition = record.partition,
-                        offset = record.offset, class = %first.class, code = first.code,
-                        "a handler failed on a record and did not when it ran alone: it is not a pure function"
-                    );
+                    self.impure += 1;
+                    self.first_impure.get_or_insert((record, first));
                 }
                 Ok(Handled { result: second, runs: 2 })
             }
@@ -163,43 +187,46 @@ impl<'a> Run<'a> {
     }
 
     fn start(&self) -> Result<Instance, HandleError> {
-        let mut instance = Instance::start(&self.plugin.template).map_err(not_started)?;
-        let log = &mut instance.state_mut().log;
-        log.lines_left = log.lines_left.min(self.log_lines_left);
-        Ok(instance)
+        Instance::start(&self.plugin.template, self.log_lines_left).map_err(not_started)
     }
 
     fn drop_instance(&mut self) {
         if let Some(mut instance) = self.instance.take() {
-            self.plugin.settle(&mut instance);
-            let log = &mut instance.state_mut().log;
-            self.log_lines_left = log.lines_left;
-            self.log_lines_dropped += log.lines_dropped;
+            self.settle(&mut instance);
         }
     }
 
+    /// Takes over what an instance counted and wrote.
+    fn settle(&mut self, instance: &mut Instance) {
+        self.plugin.settle(instance);
+        let log = &mut instance.state_mut().log;
+        self.log_lines_left = log.lines_left;
+        self.log_lines_dropped = self.log_lines_dropped.saturating_add(std::mem::take(&mut log.lines_dropped));
+    }
+
     /// Settles the batch and gives back the instance that served its last record, if it is still sound.
-    fn finish(mut self) -> Option<Instance> {
-        let dropped = self.log_lines_dropped;
-        match self.instance.take() {
-            Some(mut instance) => {
-                self.plugin.settle(&mut instance);
-                let log = &mut instance.state_mut().log;
-                log.lines_dropped += dropped;
-                log.settle();
-                Some(instance)
-            }
-            None => {
-                if dropped > 0 {
-                    warn!(
-                        plugin = self.plugin.name(),
-                        lines = dropped,
-                        "lines of a handler's log dropped: too many in one batch"
-                    );
-                }
-                None
-            }
+    fn finish(&mut self) -> Option<Instance> {
+        let mut instance = self.instance.take();
+        if let Some(instance) = &mut instance {
+            self.settle(instance);
         }
+        let (left, dropped) = (std::mem::take(&mut self.log_lines_left), std::mem::take(&mut self.log_lines_dropped));
+        self.plugin.template.log.settle(left, dropped, Instant::now());
+        if let Some((record, fault)) = self.first_impure.take() {
+            warn!(
+                plugin = self.plugin.name(), records = self.impure, topic = %record.topic, partition = record.partition,
+                offset = record.offset, class = %fault.class, code = fault.code,
+                "a handler failed on records and did not when they ran alone: it is not a pure function; the first one is named"
+            );
+        }
+        instance
+    }
+}
+
+impl Drop for Run<'_> {
+    /// A batch that was given up is settled as well.
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 

@@ -26,12 +26,15 @@ use crate::scene::MINUTE;
 /// A row as text, by column.
 type Row = BTreeMap<String, Option<String>>;
 
+/// A message that was published: its key and its value as text.
+type Sent = (Option<String>, Option<String>);
+
 /// What an example leaves behind, sorted.
 #[derive(Debug, Default, PartialEq)]
 struct Traces {
     tables: BTreeMap<String, Vec<Row>>,
-    /// Keys and values by topic.
-    published: BTreeMap<String, Vec<(Option<String>, Option<String>)>>,
+    /// By topic.
+    published: BTreeMap<String, Vec<Sent>>,
 }
 
 impl Traces {

@@ -7,8 +7,9 @@
 mod toolchain;
 mod worlds;
 
+use std::env;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context as _;
@@ -54,11 +55,22 @@ pub(crate) fn build_example(root: &Path, folder: &Path) -> anyhow::Result<()> {
 pub(crate) fn component(root: &Path, package: &Path) -> anyhow::Result<Component> {
     let (toolchain, target) = (toolchain::find(root)?, root.join("target/guests"));
     // Debian has the source of the standard library in a place of its own.
-    let names = [(root, "forebay"), (Path::new("/usr/lib/rustlib/src/rust"), "rust")];
+    let mut names = vec![(root, "forebay"), (Path::new("/usr/lib/rustlib/src/rust"), "rust")];
+    // Cargo calls the folders of crates after where they came from, which is nobody's business.
+    let crates = crates()?;
+    names.extend(crates.iter().map(|folder| (folder.as_path(), "crates")));
     let (profile, args) = (Profile::Release, ["--quiet", "--locked"]);
     let build =
         Build { folder: package, toolchain: &toolchain, profile, target: Some(&target), names: &names, args: &args };
     Ok(Component::of_module(&build.run_one()?.path)?)
+}
+
+/// Returns the folders that cargo keeps the sources of crates in.
+fn crates() -> anyhow::Result<Vec<PathBuf>> {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cargo")));
+    let folder = home.context("find cargo's folder")?.join("registry/src");
+    let Ok(entries) = fs::read_dir(&folder) else { return Ok(Vec::new()) };
+    entries.map(|entry| Ok(entry?.path())).collect()
 }
 
 /// Tests the SDKs, the examples' handlers and the tests' guests as what they are without a host, each in its own language.

@@ -104,6 +104,7 @@ fn each_element_is_a_row_and_tells_which_one_is_wrong() {
             "wrong-type: element 0 of `items`: column `n` wants an integer of 64 bits, and `n` is an array",
         ),
         ("{}", "wrong-type: `items` is an object, expected an array"),
+        (r#"{"a": 1, "a": 2}"#, "malformed: `items` can not be read: the key \"a\" is there twice"),
         ("null", "missing-field: `items` is null, and each of its elements is a row"),
     ] {
         assert_eq!(handled(&config, &message(&format!(r#"{{"id": "o-1", "items": {items}}}"#))), wanted);

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
+use super::REASON_BYTES_MAX;
 use crate::engine;
 
 /// The answer is machine code.
@@ -14,11 +15,9 @@ pub(super) const REFUSAL: u8 = b'r';
 /// Bytes before an answer's content: its kind, and how long it is.
 pub(super) const HEAD_BYTES: usize = 1 + size_of::<u64>();
 
-/// The most bytes of a reason.
-pub(super) const REFUSAL_BYTES_MAX: usize = 64 << 10;
-
-/// How much lower than ours its priority is. At 10 a process gets a tenth of what one at 0 gets of a busy processor.
-const NICE: libc::c_int = 10;
+/// How much lower than ours its priority is. At 5 a thread gets a third of what one at 0 gets of a busy processor: records
+/// go first, and a start on a busy machine is still not slow.
+const NICE: libc::c_int = 5;
 
 /// What a compile may use. It is the child that sets it, before it reads.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +54,7 @@ pub(crate) fn answer_within(limits: Limits, mut input: impl Read, mut output: im
         Ok(code) => (CODE, code),
         Err(error) => {
             let mut reason = format!("{error:#}").into_bytes();
-            reason.truncate(REFUSAL_BYTES_MAX);
+            reason.truncate(REASON_BYTES_MAX);
             (REFUSAL, reason)
         }
     };
@@ -94,6 +93,8 @@ fn lower(resource: Resource, most: u64) -> io::Result<()> {
         return Err(io::Error::last_os_error());
     }
     limit.rlim_cur = limit.rlim_cur.min(most);
+    // Not to be raised again. A little above, because the hard limit of CPU time has no signal of its own.
+    limit.rlim_max = limit.rlim_max.min(most.saturating_add(5));
     #[expect(unsafe_code, reason = "the standard library has no limits of resources")]
     // SAFETY: `limit` is a valid `rlimit` that the call only reads.
     let answer = unsafe { libc::setrlimit(resource, &raw const limit) };

@@ -26,9 +26,8 @@ pub(crate) use process::Bounds;
 pub(crate) use process::compile as process_compile;
 
 use crate::error::Problem;
+use crate::imports::cut;
 
-/// The largest component that is compiled: many times what an interpreter with its libraries has.
-pub(crate) const COMPONENT_BYTES_MAX: usize = 256 << 20;
 /// The most machine code that is taken. It is two or three times as large as its component.
 const CODE_BYTES_MAX: usize = 768 << 20;
 /// The CPU time of a compile, over all its threads. An interpreter's component of 18 MiB takes 8 s, and 23 s where
@@ -37,8 +36,11 @@ const CPU: Duration = Duration::from_secs(120);
 /// The memory of a compile. An interpreter's component of 18 MiB takes 0.45 GiB.
 const MEMORY: u64 = 2 << 30;
 /// When a compile is given up that has CPU time left. Its priority is low: where all processors are busy with records it
-/// gets a tenth of one.
+/// gets a fourth of one.
 const WALL: Duration = Duration::from_secs(900);
+
+/// The most bytes of what the compiler has against a component. It quotes names of the component's own.
+const REASON_BYTES_MAX: usize = 2 << 10;
 
 /// Where components are compiled.
 #[derive(Debug, Clone)]
@@ -63,9 +65,6 @@ pub(crate) struct Compiled {
 impl Compiler {
     /// Compiles a component. Blocks meanwhile.
     pub(crate) fn compile(&self, engine: &Engine, component: &[u8]) -> Result<Compiled, Problem> {
-        if component.len() > COMPONENT_BYTES_MAX {
-            return Err(Problem::Size { bytes: component.len(), limit: COMPONENT_BYTES_MAX });
-        }
         let start = Instant::now();
         let compiled = match self {
             Self::Here => here(engine, component)?,
@@ -96,5 +95,5 @@ fn load(engine: &Engine, code: &[u8]) -> Result<Component, Problem> {
 }
 
 fn refused(error: &wasmtime::Error) -> Problem {
-    Problem::Compile { reason: format!("{error:#}") }
+    Problem::Compile { reason: cut(&format!("{error:#}"), REASON_BYTES_MAX).to_owned() }
 }

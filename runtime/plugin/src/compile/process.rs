@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use tracing::debug;
 
-use super::child::{CODE, HEAD_BYTES, Limits, REFUSAL, REFUSAL_BYTES_MAX};
+use super::REASON_BYTES_MAX;
+use super::child::{CODE, HEAD_BYTES, Limits, REFUSAL};
 use super::error::CompileError;
 use crate::error::Problem;
 
@@ -120,7 +121,7 @@ fn read(mut output: ChildStdout, code_bytes_max: usize) -> io::Result<Answer> {
     output.read_exact(&mut head)?;
     let [kind, length @ ..] = head;
     let length = usize::try_from(u64::from_le_bytes(length)).unwrap_or(usize::MAX);
-    let most = if kind == REFUSAL { REFUSAL_BYTES_MAX } else { code_bytes_max };
+    let most = if kind == REFUSAL { REASON_BYTES_MAX } else { code_bytes_max };
     if length > most {
         return Ok(Answer::TooLong);
     }

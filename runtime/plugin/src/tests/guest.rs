@@ -133,18 +133,28 @@ pub(super) fn handler_text() -> &'static str {
 
 /// Makes a component of a core module's text, for a world of the published package or of further WIT packages.
 pub(super) fn component(text: &str, packages: &[&str], world: &str) -> Vec<u8> {
+    component_with(text, packages, world, StringEncoding::UTF8)
+}
+
+/// The same with another encoding of text.
+pub(super) fn component_with(text: &str, packages: &[&str], world: &str, encoding: StringEncoding) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let published = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
     resolve.push_dir(&published).unwrap();
-    encode(resolve, text, packages, world)
+    encode(resolve, text, packages, world, encoding)
 }
 
 /// The same without the published package.
 pub(super) fn foreign_component(text: &str, packages: &[&str], world: &str) -> Vec<u8> {
-    encode(Resolve::default(), text, packages, world)
+    encode(Resolve::default(), text, packages, world, StringEncoding::UTF8)
 }
 
-fn encode(mut resolve: Resolve, text: &str, packages: &[&str], world: &str) -> Vec<u8> {
+/// A component that is text itself.
+pub(super) fn component_of_text(text: &str) -> Vec<u8> {
+    wat::parse_str(text).unwrap()
+}
+
+fn encode(mut resolve: Resolve, text: &str, packages: &[&str], world: &str, encoding: StringEncoding) -> Vec<u8> {
     let mut last = None;
     for (index, package) in packages.iter().enumerate() {
         last = Some(resolve.push_str(format!("package-{index}.wit"), package).unwrap());
@@ -152,6 +162,6 @@ fn encode(mut resolve: Resolve, text: &str, packages: &[&str], world: &str) -> V
     let package = last.unwrap_or_else(|| resolve.packages.iter().next().unwrap().0);
     let world = resolve.select_world(&[package], Some(world)).unwrap();
     let mut module = wat::parse_str(text).unwrap();
-    wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-    ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
+    wit_component::embed_component_metadata(&mut module, &resolve, world, encoding).unwrap();
+    ComponentEncoder::default().module(&module).unwrap().validate(false).encode().unwrap()
 }

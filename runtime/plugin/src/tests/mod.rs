@@ -3,6 +3,7 @@
 mod compiling;
 mod guest;
 mod handling;
+mod hostile;
 mod lines;
 mod loading;
 

@@ -4,7 +4,9 @@ mod bench;
 mod test;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use forebay_core::manifest::settings::BuiltIn;
 use forebay_guest_build::Facts;
+use forebay_plugin_host::builtin;
 use serde_json::json;
 
 use crate::error::{Error, ErrorKind};
@@ -45,7 +47,7 @@ enum Verb {
     },
     /// What a component is: world, tools, size, digest, imports and exports; and why it is refused, if it is
     Inspect {
-        /// The component's file
+        /// The component's file, or `builtin:NAME`
         component: Utf8PathBuf,
     },
     Test(test::Test),
@@ -107,7 +109,10 @@ fn new(name: &str, lang: Language, dir: Option<Utf8PathBuf>, as_json: bool) -> R
 }
 
 fn inspect(path: &Utf8Path, as_json: bool) -> Result<(), Error> {
-    let facts = Facts::of_file(path.as_std_path()).map_err(|error| Error::new(ErrorKind::Config, error.to_string()))?;
+    let facts = match BuiltIn::named(path.as_str()) {
+        Some(built_in) => Facts::of_bytes(builtin::bytes(built_in)),
+        None => Facts::of_file(path.as_std_path()).map_err(|error| Error::new(ErrorKind::Config, error.to_string()))?,
+    };
     let Facts { size, digest, tools, world, imports, exports, refusals } = facts;
     if as_json {
         let facts = json!({
