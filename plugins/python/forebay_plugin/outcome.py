@@ -97,7 +97,7 @@ def skip(reason: str) -> Outcome:
 def _name(name: str) -> str:
     if not isinstance(name, str):
         raise TypeError(f"a name is text, and this is a {type(name).__name__}")
-    return values.text(name, "a name")
+    return name if name.isascii() else values.text(name, "a name")
 
 
 def _bytes(value: str | bytes | None, what: str) -> bytes | None:

@@ -35,7 +35,8 @@ def read(kind: type[T], data: object, *, strict: bool = False) -> T:
     for name, value in data.items():
         field = name.replace("-", "_")
         if field in known:
-            values[field] = _value(known[field][0], value, name)
+            hint = known[field][0]
+            values[field] = value if type(value) is hint else _value(hint, value, name)
         elif strict:
             names = ", ".join(f"`{name}`" for name in known)
             raise Failure(MALFORMED, f"unknown field `{name}`, expected {names}")

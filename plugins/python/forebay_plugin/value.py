@@ -36,6 +36,12 @@ def _as_json(value: object) -> object:
 
 def column(target: str, name: str, value: object) -> Tagged:
     """Makes the value of a column."""
+    # Most values, before the many patterns that an interpreter tries one by one.
+    kind = type(value)
+    if kind is str and value.isascii():
+        return ("text", value)
+    if kind is int and -(1 << 63) <= value < 1 << 63:
+        return ("integer", value)
     match value:
         case None:
             return ("null", None)

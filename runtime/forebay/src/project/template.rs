@@ -60,6 +60,7 @@ fn fill(text: &str, name: &Name, kit: &Kit) -> String {
         ("{{test}}", kit.test),
         ("{{sdk}}", kit.sdk),
         ("{{sdk-is}}", kit.sdk_is),
+        ("{{instances}}", kit.instances),
         ("{{made}}", kit.made),
     ];
     values.into_iter().fold(text.to_owned(), |text, (place, value)| text.replace(place, value))

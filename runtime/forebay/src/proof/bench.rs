@@ -205,7 +205,8 @@ impl Lane<'_> {
 
 async fn race(handler: &Lane<'_>, reference: &Lane<'_>) -> Result<Vec<(f64, f64)>, Error> {
     // The first turn of each warms caches and branches, and does not count.
-    (handler.turn().await?, reference.turn().await?);
+    handler.turn().await?;
+    reference.turn().await?;
     let mut rates = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {
         rates.push((handler.turn().await?, reference.turn().await?));

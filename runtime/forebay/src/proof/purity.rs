@@ -137,7 +137,7 @@ mod tests {
     fn what_comes_up_at_every_fiftieth_is_seen() {
         let rarely = |state: &mut u32, index| {
             *state += 1;
-            json!(if *state % 50 == 0 { usize::MAX } else { index })
+            json!(if state.is_multiple_of(50) { usize::MAX } else { index })
         };
         assert!(first_violation(3, rarely).unwrap().when.starts_with("in a mixed order, after "));
     }

@@ -74,7 +74,10 @@ fn tells_what_the_compiler_has_against_a_component() {
     let mut torn = handler();
     torn.truncate(torn.len() / 2);
     let error = compiled(&in_process(), &torn, Bounds::DEFAULT).unwrap_err();
-    assert!(error.to_string().starts_with("does not compile: failed to parse WebAssembly module: unexpected end"), "{error}");
+    assert!(
+        error.to_string().starts_with("does not compile: failed to parse WebAssembly module: unexpected end"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -18,7 +18,8 @@ const ORDERS: u64 = 40_000;
 const CUSTOMERS: u64 = 100 * PARTITIONS;
 /// The timestamp of the first message.
 const START_MILLIS: i64 = 1_763_625_600_000;
-const WORDS: [&str; 8] = ["Zoë", "李雷", "Иван \"Ваня\"", "🦀 Ferris", "عمر", "C:\\new\\table", "plain", "e\u{301}\u{7f}"];
+const WORDS: [&str; 8] =
+    ["Zoë", "李雷", "Иван \"Ваня\"", "🦀 Ferris", "عمر", "C:\\new\\table", "plain", "e\u{301}\u{7f}"];
 const AMOUNTS: [&str; 8] = ["12", "\"12.50\"", "\"-0.01\"", "\".5\"", "\"007.10\"", "9007199254740993", "0", "\"5.\""];
 const WEIGHTS: [&str; 8] = ["0.1", "3", "-0.0", "1e-7", "1.7976931348623157e308", "123456789.125", "1E+2", "5e-324"];
 
@@ -115,7 +116,9 @@ fn value(number: u64, order: i64, customer: &str, note: &str) -> String {
         ("", 0) => String::new(),
         ("", 1) => ",\"note\":null".to_owned(),
         ("", 2) => ",\"note\":\"\"".to_owned(),
-        ("", 3) => ",\"note\":\"vorsichtig, zerbrechlich – \\u2713\\/\",\"tags\":[{\"a\":[1e400]},true,\"}\"]".to_owned(),
+        ("", 3) => {
+            ",\"note\":\"vorsichtig, zerbrechlich – \\u2713\\/\",\"tags\":[{\"a\":[1e400]},true,\"}\"]".to_owned()
+        }
         ("", _) => format!(" , \"note\" : \"{}\"\n", "long ".repeat((chance % 40) as usize)),
         (trouble, _) => format!(",\"note\":\"{trouble}\""),
     };

@@ -2,9 +2,7 @@
 
 use std::fs;
 
-use serde_json::Value;
-
-use crate::languages::{Language, Project, the_samples_give_what_they_give_in_rust};
+use crate::languages::{Language, Project, the_samples_give_what_they_give_in_rust, trouble_is_told_alike};
 use crate::project::run;
 
 const GO: Language = Language {
@@ -92,34 +90,18 @@ void fb_handle(const fb_message *m, fb_outcome *out) {
 "#,
 };
 
-async fn trouble_is_told_alike(project: &Project, language: &Language) {
-    fs::write(project.file(language.source), language.trouble).unwrap();
-    let manifest = fs::read_to_string(project.file("forebay.toml")).unwrap();
-    // Nothing is left to configure; and what a message finds does not depend on what ran before it in its instance.
-    let reuse = manifest.replace("config = { largest-amount = 1000 }", "instances = { reuse = 1000 }");
-    assert_ne!(reuse, manifest);
-    fs::write(project.file("forebay.toml"), reuse).unwrap();
-    project.build().await;
-    let first = project.whys(&["now", "random", "random", "fail", "asleep"]).await;
-    let words = |why: &Value| why["message"].as_str().unwrap_or_default().to_owned();
-
-    assert_eq!(words(&first[0]), "1500 1970-01-01T00:00:01.500Z");
-    assert_ne!(words(&first[1]), words(&first[2]), "messages have numbers of their own");
-    assert_eq!(words(&first[4]), "1m30s 91500", "who sleeps wakes later");
-    let again = project.whys(&["fail", "random", "random", "now", "asleep"]).await;
-    assert_eq!(first[1..3], again[1..3], "the same messages have the same ones");
-    assert_eq!(words(&first[0]), words(&again[3]), "the time is the message's, whoever slept before");
-
-    assert_eq!(first[3]["class"], "trap");
-    let told = words(&first[3]);
-    let place = format!("{}:7", language.source);
-    assert!(told.contains("it broke") && told.lines().next().is_some_and(|line| line.contains(&place)), "{told}");
+/// Who sleeps wakes later, and nobody else does.
+async fn a_sleep_is_the_messages_own(project: &Project) {
+    let whys = project.whys(&["asleep", "now"]).await;
+    assert_eq!(whys[0]["message"], "1m30s 91500");
+    assert_eq!(whys[1]["message"], "1500 1970-01-01T00:00:01.500Z");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handler_in_go_does_what_one_in_rust_does() {
     let project = the_samples_give_what_they_give_in_rust(&GO).await;
     trouble_is_told_alike(&project, &GO).await;
+    a_sleep_is_the_messages_own(&project).await;
     // A panic that no handler's call can catch still says what and where.
     let why = project.whys(&["elsewhere"]).await.remove(0);
     let told = why["message"].as_str().unwrap_or_default();
@@ -130,6 +112,7 @@ async fn a_handler_in_go_does_what_one_in_rust_does() {
 async fn a_handler_in_c_does_what_one_in_rust_does() {
     let project = the_samples_give_what_they_give_in_rust(&C).await;
     trouble_is_told_alike(&project, &C).await;
+    a_sleep_is_the_messages_own(&project).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,9 +2,7 @@
 
 use std::fs;
 
-use serde_json::json;
-
-use crate::languages::{Language, Project, edit, the_samples_give_what_they_give_in_rust};
+use crate::languages::{Language, Project, edit, the_samples_give_what_they_give_in_rust, trouble_is_told_alike};
 use crate::project::run;
 
 /// What no component is made of.
@@ -77,29 +75,6 @@ const PYTHON_REFUSALS: Refusals = Refusals {
     advice: "apt-get install python3 python3-venv",
 };
 
-async fn trouble_is_told_alike(project: &Project, language: &Language) {
-    fs::write(project.file(language.source), language.trouble).unwrap();
-    // A text is a message's value as it is, so JSON text stands in quotes of its own.
-    let sample = |what: &str| format!("{}\n", json!({ "value": format!("\"{what}\""), "timestamp": 1500 }));
-    let samples = ["now", "random", "random", "fail"].map(sample);
-    fs::write(project.file("my-app.jsonl"), samples.concat()).unwrap();
-    // Nothing is left to configure.
-    edit(&project.file("forebay.toml"), "config = { largest-amount = 1000 }", "");
-    project.build().await;
-    let first = project.dev().await;
-    let why = |at: usize| first[at]["why"].clone();
-    let words = |at: usize| why(at)["message"].as_str().unwrap_or_default().to_owned();
-
-    assert_eq!(words(0), "1500 1970-01-01T00:00:01.500Z");
-    assert_ne!(words(1), words(2), "messages have numbers of their own");
-    let again = project.dev().await;
-    assert_eq!(first[..3], again[..3], "the same messages have the same ones");
-    assert_eq!(why(3)["class"], "trap");
-    let told = words(3);
-    let place = format!("{}:7", language.source);
-    assert!(told.contains("it broke") && told.lines().next().is_some_and(|line| line.contains(&place)), "{told}");
-}
-
 async fn what_is_refused_says_where_and_why(project: &Project, language: &Language, refusals: &Refusals) {
     let component = fs::read(project.file("my-app.wasm")).unwrap();
     for (source, parts) in refusals.sources {
@@ -152,9 +127,9 @@ export function reasonOf(what: What): string {
     fs::write(project.file("rules/reason.ts"), rules).unwrap();
     edit(&project.file("package.json"), "\"main\": \"handler.js\"", "\"main\": \"handler.ts\"");
     project.build().await;
-    let lines = project.dev().await;
-    assert_eq!((&lines[0]["state"], &lines[0]["why"]["reason"]), (&json!("skipped"), &json!("now")), "{:?}", lines[0]);
-    let told = lines[3]["why"]["message"].as_str().unwrap();
+    let whys = project.whys(&["now", "fail"]).await;
+    assert_eq!(whys[0]["reason"], "now", "{:?}", whys[0]);
+    let told = whys[1]["message"].as_str().unwrap();
     assert!(told.starts_with("uncaught at rules/reason.ts:5: RangeError: in a rule\n  at reasonOf ("), "{told}");
     edit(&project.file("package.json"), "\"main\": \"handler.ts\"", "\"main\": \"handler.js\"");
 }

@@ -115,6 +115,13 @@ async fn the_samples_give_what_they_give_in_rust(language: &Language) -> Project
     let mut check = project.forebay(&["check", "--offline"]);
     check.env("DATABASE_URL", "postgres://u@127.0.0.1:1/d");
     run(check).await.assert(0, &["binding `my-app`", "exactly once"]);
+    // The template's expectations are of no language.
+    let pure = [
+        "9 of ./my-app.jsonl: 7 applied, 2 rejected",
+        "outcomes  as in ./my-app.expected.json",
+        "pure: the same outcomes in 5 more ways",
+    ];
+    run(project.forebay(&["plugin", "test"])).await.assert(0, &pure);
     assert_eq!(&wordless(project.dev().await), expected().await, "{} (left) and Rust", language.name);
 
     // What did not change is not made anew: the digest is the source's.
@@ -126,6 +133,31 @@ async fn the_samples_give_what_they_give_in_rust(language: &Language) -> Project
     test.args(args).current_dir(project.file("")).envs(caches());
     run(test).await.assert(0, &[passed]);
     project
+}
+
+/// Time, chance and bugs are the message's: the same in whichever order messages come, and whatever ran before in an instance.
+async fn trouble_is_told_alike(project: &Project, language: &Language) {
+    fs::write(project.file(language.source), language.trouble).unwrap();
+    let manifest = project.file("forebay.toml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    let reuse = "instances = { reuse = 1000 }";
+    // Nothing is left to configure.
+    edit(&manifest, "config = { largest-amount = 1000 }", if text.contains(reuse) { "" } else { reuse });
+    project.build().await;
+    let first = project.whys(&["now", "random", "random", "fail", "now"]).await;
+    let words = |why: &Value| why["message"].as_str().unwrap_or_default().to_owned();
+
+    assert_eq!(words(&first[0]), "1500 1970-01-01T00:00:01.500Z");
+    assert_eq!(first[0], first[4], "who failed before does not matter");
+    assert_ne!(words(&first[1]), words(&first[2]), "messages have numbers of their own");
+    let again = project.whys(&["fail", "random", "random", "now", "now"]).await;
+    assert_eq!(first[1..3], again[1..3], "the same messages have the same ones");
+    assert_eq!((&first[3], &first[0]), (&again[0], &again[3]), "in whichever order");
+
+    assert_eq!(first[3]["class"], "trap");
+    let told = words(&first[3]);
+    let place = format!("{}:7", language.source);
+    assert!(told.contains("it broke") && told.lines().next().is_some_and(|line| line.contains(&place)), "{told}");
 }
 
 fn edit(path: &Path, from: &str, to: &str) {

@@ -64,10 +64,7 @@ impl Orders {
         kafka.create_topic(&names.dead_letters, 1, &[]).await;
         postgres.create_database(&names.database).await;
         postgres.execute(&names.database, SCHEMA).await;
-        let t0 = std::time::Instant::now();
         let project = self.project(feed, &names).await;
-        eprintln!("TIME {} project {:?}", self.language, t0.elapsed());
-        let t0 = std::time::Instant::now();
 
         let mut command = project.forebay(&["run"]);
         command.env("DATABASE_URL", postgres.url(&names.database));
@@ -77,18 +74,13 @@ impl Orders {
         let client = postgres.connect(&names.database).await;
         let at_end = async || positions(&client).await == ends;
         wait::until_or_dump(2 * MINUTE, "the ledger to reach the log's end", at_end, || forebay.log_tail(60)).await;
-        eprintln!("TIME {} run {:?}", self.language, t0.elapsed());
         forebay.signal(libc::SIGTERM);
         assert_eq!(forebay.wait_exit(MINUTE).await.code(), Some(0), "{}", forebay.log_tail(60));
         let processed = format!("stopped records={MESSAGES}");
         assert!(forebay.log().contains(&processed), "not `{processed}`: {}", forebay.log_tail(60));
 
-        fs::write(format!("/tmp/orders-{}.log", self.language), forebay.log()).unwrap();
         let letters = oracle::dead_letters(kafka, &names.dead_letters).await.into_iter();
         let letters = letters.map(|letter| ((letter.origin.1, letter.origin.2), letter)).collect();
-        let letters: BTreeMap<(i32, i64), DeadLetter> = letters;
-        let t: Vec<String> = letters.iter().map(|(p, l)| format!("{p:?} {}/{} {:?}: {}", l.class, l.code, feed.refused.get(p).map(|t| t.name), l.record.header("__dlq.errors.message").unwrap())).collect();
-        fs::write(format!("/tmp/orders-{}.letters", self.language), t.join("\n")).unwrap();
         let mut tables = Vec::new();
         client.batch_execute("set timezone = 'UTC'").await.unwrap();
         for table in ["orders", "balances"] {
@@ -96,15 +88,13 @@ impl Orders {
             rows.sort_unstable();
             tables.push(rows);
         }
-        eprintln!("TIME {} read {:?}", self.language, t0.elapsed());
         Made { tables, letters, database: names.database }
     }
 
     /// Returns a new project with this handler in it, built, for the servers of the tests.
     async fn project(&self, feed: &Feed, names: &Names) -> Project {
         let project = Project::new(self.language).await;
-        let p = format!("/work/main/tests/tests/integration/languages/sources/{}.txt", self.language);
-        fs::write(project.file(self.source), fs::read_to_string(p).unwrap()).unwrap();
+        fs::write(project.file(self.source), self.text).unwrap();
         let (manifest, kafka) = (project.file("forebay.toml"), Kafka::shared().await);
         let text = fs::read_to_string(&manifest).unwrap();
         let target = text.lines().find(|line| line.starts_with("items = ")).unwrap();
@@ -120,7 +110,6 @@ impl Orders {
         ] {
             edit(&manifest, from, to);
         }
-        if std::env::var("ADD").is_ok() { edit(&manifest, "config = {", "instances = { reuse = 1000 }\nconfig = {"); }
         project.build().await;
         project
     }
@@ -130,17 +119,18 @@ impl Orders {
         let thrown_at = 1 + self.text.lines().position(|line| line.contains("there is no customer")).unwrap();
         let thrown_at = format!("{}:{thrown_at}", self.source);
         for (place, trouble) in &feed.refused {
-            let Some(letter) = made.letters.get(place) else { eprintln!("MISSING {} {}", self.language, trouble.name); continue };
+            let letter = made.letters.get(place);
+            let letter = letter.unwrap_or_else(|| panic!("{}: no letter of `{}`", self.language, trouble.name));
             let said = letter.record.header("__dlq.errors.message").unwrap();
             let found = (letter.class.as_str(), letter.code.as_str());
-            if found != (trouble.class, trouble.code) { eprintln!("DIFF {} {}: {found:?} {said}", self.language, trouble.name) }
+            assert_eq!(found, (trouble.class, trouble.code), "{}, {}: {said}", self.language, trouble.name);
             let is_told = match trouble.name {
                 "throw" => said.contains("there is no customer") && said.contains(&thrown_at),
                 "spin" => said.contains("limits.cpu"),
                 "hog" => said.contains("limits.memory"),
                 _ => !said.is_empty(),
             };
-            if !is_told { eprintln!("UNTOLD {} {}: {said}", self.language, trouble.name) }
+            assert!(is_told, "{}, {}: {said}", self.language, trouble.name);
         }
         let others: Vec<_> = made.letters.iter().filter(|(place, _)| !feed.refused.contains_key(place)).collect();
         assert!(others.is_empty(), "{}: letters of good messages: {others:?}", self.language);
@@ -188,8 +178,13 @@ async fn assert_same_as_in_rust(orders: &Orders) {
 fn comparable(letter: &DeadLetter) -> impl PartialEq + std::fmt::Debug {
     let record = &letter.record;
     let headers = record.headers.iter().filter(|(name, _)| !OWN_HEADERS.iter().any(|own| own.as_bytes() == name));
-    let headers: Vec<_> = headers.cloned().map(|(name, value)| (name, value)).collect();
-    (letter.origin.clone(), record.partition, record.key.clone(), record.value.clone(), headers)
+    (
+        letter.origin.clone(),
+        record.partition,
+        record.key.clone(),
+        record.value.clone(),
+        headers.cloned().collect::<Vec<_>>(),
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]

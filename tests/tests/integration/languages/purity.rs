@@ -11,7 +11,9 @@ async fn what_is_kept_between_messages_is_found_out(language: &str, source: &str
     edit(&project.file("forebay.toml"), "largest-amount = 1000", r#"what = "nothing""#);
     project.build().await;
     // The clock, and what the SDK has of chance, come from the message.
-    run(project.forebay(&["plugin", "test", "--bless"])).await.assert(0, &["9 applied", "pure: the same outcomes in 5 more ways"]);
+    run(project.forebay(&["plugin", "test", "--bless"]))
+        .await
+        .assert(0, &["9 applied", "pure: the same outcomes in 5 more ways"]);
 
     for (before, what) in [("nothing", "count"), ("count", "random")] {
         let what = [before, what].map(|what| format!(r#"what = "{what}""#));

@@ -50,13 +50,7 @@ static TROUBLES: [Trouble; 22] = [
         note: "",
         change: |json| Some(json.replace("\"quantity\":", "\"quantity\":1000").into()),
     },
-    Trouble {
-        name: "NUL",
-        class: "contract",
-        code: "nul-byte",
-        note: "",
-        change: |json| bytes_for(json, b"\\u0000"),
-    },
+    Trouble { name: "NUL", class: "contract", code: "nul-byte", note: "", change: |json| bytes_for(json, b"\\u0000") },
     Trouble {
         name: "below zero",
         class: "data",

@@ -9,6 +9,7 @@ pub(super) const KIT: Kit = Kit {
     test: "make test",
     sdk: "sdk",
     sdk_is: "`forebay.h` and its sources",
+    instances: "",
     made: "/target/",
     templates: &[
         Template {

@@ -9,6 +9,7 @@ pub(super) const KIT: Kit = Kit {
     test: "go test",
     sdk: "sdk",
     sdk_is: "the Go module `forebay`",
+    instances: kit::REUSED,
     made: "/target/",
     templates: &[
         Template {

@@ -9,6 +9,7 @@ pub(super) const KIT: Kit = Kit {
     test: "npm test",
     sdk: "sdk",
     sdk_is: "the package `forebay-plugin`, with the contract",
+    instances: kit::REUSED,
     made: "/node_modules/",
     templates: &[
         Template {

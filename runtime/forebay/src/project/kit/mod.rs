@@ -23,6 +23,8 @@ pub(super) struct Kit {
     pub(super) sdk: &'static str,
     /// What the SDK is, in a few words.
     pub(super) sdk_is: &'static str,
+    /// What the manifest says of the plugin's instances, behind its other lines; nothing where the default does.
+    pub(super) instances: &'static str,
     /// What its tools leave in the folder: lines for .gitignore.
     pub(super) made: &'static str,
     /// The handler, its tests, and its package's files.
@@ -41,6 +43,9 @@ macro_rules! files {
     };
 }
 pub(super) use files;
+
+/// For runtimes that start in a millisecond or several, which is the time of a hundred messages.
+const REUSED: &str = "\ninstances = { reuse = 1000 }             # a runtime inside starts once for so many batches";
 
 /// Returns what a project has of a language.
 pub(super) fn of(language: Language) -> &'static Kit {

@@ -9,6 +9,7 @@ pub(super) const KIT: Kit = Kit {
     test: "python3 -m unittest",
     sdk: "forebay_plugin",
     sdk_is: "the package `forebay_plugin`, with the contract",
+    instances: kit::REUSED,
     made: "/.venv/\n__pycache__/",
     templates: &[
         Template {

@@ -11,6 +11,7 @@ pub(super) const KIT: Kit = Kit {
     test: "cargo test",
     sdk: "sdk",
     sdk_is: "the crate `forebay-plugin`, with the contract",
+    instances: "",
     made: "/target/",
     templates: &[
         Template {
