@@ -110,9 +110,9 @@ mod tests {
 
     #[test]
     fn a_difference_is_shown_with_the_lines_around_it() {
-        let one = |total: &str| json!({ "effects": [{ "upsert": "orders", "row": { "id": 1, "total": total, "note": null } }] });
+        let one = |total: &str| json!({ "effects": [{ "upsert": "orders", "row": { "id": 1, "total": total, "unit": null } }] });
         let text = diff(&spelled(&[one("12.50")]), &spelled(&[one("12.5")]));
-        let expected = "        \"row\": {\n           \"id\": 1,\n-           \"total\": \"12.50\",\n+           \"total\": \"12.5\",\n           \"note\": null\n         }";
+        let expected = "\n            \"id\": 1,\n-           \"total\": \"12.50\",\n+           \"total\": \"12.5\",\n            \"unit\": null";
         assert!(text.contains(expected), "{text}");
     }
 
