@@ -42,9 +42,12 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
 fn row(forebay: &Path, folder: &Path, language: Language) -> anyhow::Result<String> {
     let name = language.to_string();
     shell::say(&format!("languages: {name}"))?;
+    let target = shell::target()?.join("projects");
     let command = |args: &[&str]| {
         let mut command = Command::new(forebay);
         command.args(args).current_dir(folder).stdout(Stdio::piped());
+        // The standard library need not be built for a project that is thrown away.
+        command.env("CARGO_TARGET_DIR", &target);
         shell::with_go(&mut command);
         command
     };
