@@ -56,16 +56,16 @@ fn row(forebay: &Path, folder: &Path, language: Language) -> anyhow::Result<Stri
     facts(command(&["plugin", "build", id]))?;
     let figures = facts(command(&["plugin", "bench", id, "--output", "json"]))?;
     let figures: Value = serde_json::from_str(&figures).context("read what `forebay plugin bench` says")?;
-    let number = |name: &str| figures.get(name).and_then(Value::as_f64).with_context(|| format!("find `{name}`"));
+    let number = |name: &str| figures.pointer(name).and_then(Value::as_f64).with_context(|| format!("find `{name}`"));
     Ok(format!(
         "| {name} | {:.0} KiB | {} | {} | {} | {} | {:.2} | {:.1} MiB |",
-        number("bytes")? / 1024.0,
-        span(number("compile_seconds")?),
-        span(number("cached_seconds")?),
-        span(number("first_message_seconds")?),
-        thousands(number("messages_per_second")?),
-        number("ratio")?,
-        number("memory_bytes")? / 1_048_576.0,
+        number("/bytes")? / 1024.0,
+        span(number("/handler/compile_seconds")?),
+        span(number("/handler/cached_seconds")?),
+        span(number("/handler/first_message_seconds")?),
+        thousands(number("/handler/messages_per_second")?),
+        number("/ratio")?,
+        number("/handler/memory_bytes")? / 1_048_576.0,
     ))
 }
 

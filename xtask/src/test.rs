@@ -1,9 +1,10 @@
 //! `cargo xtask test`: everything that must hold, and one line at the end that says whether it does.
 
 use std::env;
+use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use anyhow::Context as _;
@@ -37,12 +38,19 @@ pub(crate) fn run(root: &Path, name: Option<&str>) -> anyhow::Result<()> {
     }
     let build = [&["build"][..], SELECTION].concat();
     shell::run(&mut shell::cargo(root, &build)).context("xtask test: FAILED before any test ran")?;
-    let counts = tests(root, name, &mut failures)?;
+    let mut lints = None;
+    // Cargo lets one build at a time: linting begins once the tests have been built.
+    let counts = tests(root, name, &mut failures, || {
+        if name.is_none() {
+            lints = Some(Lints::start(root)?);
+        }
+        Ok(())
+    })?;
     if name.is_none() {
+        let lints = lints.context("the tests did not begin").and_then(Lints::end);
+        failures.extend(lints.err().map(|error| format!("{error:#}")));
         failures.extend(guests::test_all(root).err().map(|error| format!("{error:#}")));
         failures.extend(demo::check(root, &build).err().map(|error| format!("{error:#}")));
-        let clippy = [&["clippy"][..], SELECTION, &["--all-targets", "--", "-D", "warnings"]].concat();
-        failures.extend(failure(&mut shell::cargo(root, &clippy)));
     }
     let Counts { passed, failed } = counts;
     let seconds = start.elapsed().as_secs();
@@ -60,7 +68,13 @@ fn failure(command: &mut Command) -> Option<String> {
 }
 
 /// Runs the tests, shows their output as it comes, and counts.
-fn tests(root: &Path, name: Option<&str>, failures: &mut Vec<String>) -> anyhow::Result<Counts> {
+fn tests(
+    root: &Path,
+    name: Option<&str>,
+    failures: &mut Vec<String>,
+    begun: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<Counts> {
+    let mut begun = Some(begun);
     let args = [&["test"][..], SELECTION, &["--no-fail-fast"], name.as_slice()].concat();
     let mut command = shell::cargo(root, &args);
     // Most scenarios wait for servers and deadlines half of the time: as many at once as the machine has cores would leave it idle.
@@ -74,6 +88,11 @@ fn tests(root: &Path, name: Option<&str>, failures: &mut Vec<String>) -> anyhow:
         for line in BufReader::new(output).lines() {
             let line = line.context("read the output of `cargo test`")?;
             counts = counts.with(&line);
+            if line.starts_with("running ")
+                && let Some(begun) = begun.take()
+            {
+                failures.extend(begun().err().map(|error| format!("{error:#}")));
+            }
             writeln!(io::stdout(), "{line}")?;
         }
     }
@@ -84,6 +103,33 @@ fn tests(root: &Path, name: Option<&str>, failures: &mut Vec<String>) -> anyhow:
         failures.push(format!("no test has `{}` in its name", name.unwrap_or_default()));
     }
     Ok(counts)
+}
+
+/// The lints, beside the tests and behind them in every queue for a processor: tests wait for servers much of the time.
+struct Lints {
+    clippy: Child,
+    log: PathBuf,
+}
+
+impl Lints {
+    fn start(root: &Path) -> anyhow::Result<Self> {
+        let log = shell::target()?.join("clippy.log");
+        let file = File::create(&log).with_context(|| format!("write `{}`", log.display()))?;
+        let args = [&["clippy"][..], SELECTION, &["--all-targets", "--", "-D", "warnings"]].concat();
+        let cargo = shell::cargo(root, &args);
+        let mut nice = Command::new("nice");
+        nice.args(["-n", "19"]).arg(cargo.get_program()).args(cargo.get_args()).current_dir(root);
+        let clippy = nice.stdout(file.try_clone()?).stderr(file).spawn().context("start `nice cargo clippy`")?;
+        Ok(Self { clippy, log })
+    }
+
+    fn end(mut self) -> anyhow::Result<()> {
+        let status = self.clippy.wait().context("wait for `cargo clippy`")?;
+        let said = fs::read_to_string(&self.log).with_context(|| format!("read `{}`", self.log.display()))?;
+        write!(io::stderr(), "{said}")?;
+        anyhow::ensure!(status.success(), "`cargo clippy` failed ({status})");
+        Ok(())
+    }
 }
 
 impl Counts {

@@ -97,6 +97,17 @@ impl Component {
         Ok(Self { bytes })
     }
 
+    /// Notes the language of its source where tools do: an interpreter's component says otherwise only what the interpreter is
+    /// written in.
+    pub(crate) fn signed(mut self, language: Language) -> Self {
+        let signature = signature(&language.to_string());
+        // What was signed already and not built anew stays as it is.
+        if !self.bytes.ends_with(&signature) {
+            self.bytes.extend(signature);
+        }
+        self
+    }
+
     /// Returns the component itself.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
@@ -106,6 +117,26 @@ impl Component {
     pub fn digest(&self) -> String {
         format!("sha256:{:x}", Sha256::digest(&self.bytes))
     }
+}
+
+/// Returns a section `producers` with one field, `language`, of one value without a version. All lengths are below 128 and take
+/// one byte.
+pub(crate) fn signature(language: &str) -> Vec<u8> {
+    fn name(bytes: &mut Vec<u8>, text: &str) {
+        bytes.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
+        bytes.extend(text.as_bytes());
+    }
+    let mut content = Vec::new();
+    name(&mut content, "producers");
+    content.push(1);
+    name(&mut content, "language");
+    content.push(1);
+    name(&mut content, language);
+    name(&mut content, "");
+    let mut section = vec![0];
+    section.push(u8::try_from(content.len()).unwrap_or(u8::MAX));
+    section.extend(content);
+    section
 }
 
 /// Returns whether a handler may have what is called so.

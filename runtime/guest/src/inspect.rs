@@ -20,6 +20,8 @@ pub struct Facts {
     pub size: usize,
     /// Its digest: `sha256:` and 64 hex digits.
     pub digest: String,
+    /// What its source is written in, as far as it says so.
+    pub language: Option<String>,
     /// The tools that made it, as they name themselves.
     pub tools: Vec<String>,
     /// The world that it is of; `None` if it is no handler.
@@ -48,6 +50,7 @@ impl Facts {
         let mut facts = Self {
             size: bytes.len(),
             digest: format!("sha256:{:x}", Sha256::digest(bytes)),
+            language: None,
             tools: Vec::new(),
             world: None,
             imports: Vec::new(),
@@ -59,6 +62,7 @@ impl Facts {
             return facts;
         }
         facts.tools = tools(bytes).into_iter().collect();
+        facts.language = language(bytes, &facts.tools);
         match component::names(bytes) {
             Ok((imports, exports)) => (facts.imports, facts.exports) = (imports, exports),
             Err(error) => {
@@ -100,6 +104,26 @@ fn refusal_of_import(name: &str) -> String {
     format!("it imports `{name}`: {advice}")
 }
 
+/// The component's own section `producers` says it, or the bindings of Rust do.
+fn language(bytes: &[u8], tools: &[String]) -> Option<String> {
+    let mut depth = 0_usize;
+    let mut found = None;
+    for payload in Parser::new(0).parse_all(bytes).flatten() {
+        match payload {
+            Payload::Version { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::CustomSection(section) if depth == 1 => {
+                let KnownCustom::Producers(fields) = section.as_known() else { continue };
+                let own = fields.into_iter().flatten().filter(|field| field.name == "language");
+                found =
+                    own.flat_map(|field| field.values).flatten().map(|value| value.name.to_owned()).last().or(found);
+            }
+            _ => {}
+        }
+    }
+    found.or_else(|| tools.iter().any(|tool| tool.starts_with("wit-bindgen-rust")).then(|| "Rust".to_owned()))
+}
+
 /// What compilers and tools wrote into the section `producers` of any module inside.
 fn tools(bytes: &[u8]) -> BTreeSet<String> {
     let mut tools = BTreeSet::new();
@@ -125,6 +149,18 @@ mod tests {
         let text = Facts::of_bytes(b"This is a text.");
         assert_eq!((text.refusals, text.size), (vec!["it is no WebAssembly".to_owned()], 15));
         assert!(text.digest.starts_with("sha256:") && text.world.is_none());
+    }
+
+    #[test]
+    fn a_component_says_what_it_was_written_in() {
+        let signed = [b"\0asm\x0d\0\x01\0", &component::signature("Python")[..]].concat();
+        assert_eq!(Facts::of_bytes(&signed).language.as_deref(), Some("Python"));
+        // What a module within was written in is not what the handler was.
+        let module = [b"\0asm\x01\0\0\0", &component::signature("Rust")[..]].concat();
+        let length = u8::try_from(module.len()).unwrap();
+        let within = [b"\0asm\x0d\0\x01\0\x01", &[length][..], &module].concat();
+        assert_eq!(Facts::of_bytes(&within).language, None);
+        assert_eq!(Facts::of_bytes(&within).tools, ["Rust"]);
     }
 
     #[test]

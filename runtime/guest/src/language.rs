@@ -82,13 +82,15 @@ impl Display for Language {
 /// # Errors
 /// Where a tool is missing and can not be had, or the source is refused.
 pub fn build(language: Language, folder: &Path, profile: Profile, say: &mut dyn FnMut(&str)) -> Result<Guest, Error> {
-    match language {
-        Language::Rust => cargo::build(folder, profile, say),
+    let guest = match language {
+        // Its compiler and its bindings sign by themselves.
+        Language::Rust => return cargo::build(folder, profile, say),
         Language::Js => js::build(folder, say),
         Language::Python => python::build(folder, say),
         Language::Go => go::build(folder, profile, say),
         Language::C => c::build(folder, profile, say),
-    }
+    }?;
+    Ok(Guest { component: guest.component.signed(language), ..guest })
 }
 
 /// Returns what a package is called that does not say it: as its folder.

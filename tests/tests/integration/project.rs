@@ -186,7 +186,7 @@ async fn inspect_says_what_a_component_is_and_why_it_is_refused() {
     let json = inspect("scripted", &["--output", "json"]).await.json();
     assert_eq!((&json["world"], &json["refusals"]), (&"forebay:handler/pure@0.1.0".into(), &serde_json::json!([])));
     let built_in = say(scratch.path(), &["plugin", "inspect", "builtin:router"]).await;
-    built_in.assert(0, &["builtin:router", "forebay:handler/pure@0.1.0", "sha256:"]);
+    built_in.assert(0, &["builtin:router", "  language  Rust\n", "forebay:handler/pure@0.1.0", "sha256:"]);
     inspect("imports-clock", &[]).await.assert(65, &["is refused: it imports `wasi:clocks", "a handler has no WASI"]);
     inspect("imports-unknown", &[]).await.assert(65, &["is refused: it imports `", "log and metrics only"]);
     inspect("no-handler", &[]).await.assert(65, &["exports no `forebay:handler/handler@0.1.0`"]);

@@ -47,13 +47,22 @@ pub struct Figures {
     pub digest: String,
     /// The component's size, if it is a file.
     pub bytes: Option<u64>,
+    /// What was measured of it.
+    pub handler: Measured,
+    /// The same of the reference.
+    pub reference: Measured,
+    /// Messages per second, handler by reference, turn by turn: the median.
+    pub ratio: f64,
+    /// Samples that failed, and were left out.
+    pub failed: usize,
+}
+
+/// What is measured of a handler.
+#[derive(Debug, Clone)]
+pub struct Measured {
     /// Messages per second of one core: the median of several turns.
     pub per_second: f64,
-    /// The same of the reference.
-    pub reference_per_second: f64,
-    /// Handler by reference, turn by turn: the median.
-    pub ratio: f64,
-    /// From the file to a handler that is ready, with an empty cache.
+    /// From the component to a handler that is ready, with an empty cache.
     pub compile: Duration,
     /// The same where the compiled code is in the cache.
     pub cached: Duration,
@@ -61,8 +70,6 @@ pub struct Figures {
     pub first: Duration,
     /// The memory of the largest instance.
     pub memory: usize,
-    /// Samples that failed, and were left out.
-    pub failed: usize,
 }
 
 struct NoCheck;
@@ -86,33 +93,27 @@ pub async fn bench(wish: &Wish) -> Result<Vec<Figures>, Error> {
         let Some(settings) = manifest.plugins.get(&binding.plugin) else {
             return Err(Error::new(ErrorKind::Internal, format!("plugin `{}` is not in the manifest", binding.plugin)));
         };
-        let (compile, _) = timed(|| load::plugin(settings, &host::start_with(NonZeroUsize::MIN, None)?))?;
         let host = host::start_with(NonZeroUsize::MIN, host::cache_dir())?;
-        load::plugin(settings, &host)?;
-        let (cached, plugin) = timed(|| load::plugin(settings, &host))?;
-        let reference = load::plugin(&reference(), &host)?;
+        let (started, reference) = (Started::load(settings, &host)?, Started::load(&reference(), &host)?);
 
         let headers = Arc::new(binding.headers.clone());
-        let (sound, failed) = sound(&host, &plugin, &samples, &headers).await?;
-        let handler = Lane { host: &host, plugin: plugin.clone(), records: samples.records(&sound), headers };
-        let orders = (0..BATCH).map(|_| order()).collect();
-        let beside =
-            Lane { host: &host, plugin: reference, records: Arc::new(orders), headers: Arc::new(Headers::None) };
-        let first = handler.first(settings).await?;
+        let (sound, failed) = sound(&host, &started.plugin, &samples, &headers).await?;
+        let handler = Lane { host: &host, started, records: samples.records(&sound), headers };
+        let orders = Arc::new((0..BATCH).map(|_| order()).collect());
+        let beside = Lane { host: &host, started: reference, records: orders, headers: Arc::new(Headers::None) };
         let rates = race(&handler, &beside).await?;
+        let (rates, ratios): (Vec<(f64, f64)>, Vec<f64>) =
+            rates.into_iter().map(|(own, other)| ((own, other), own / other)).unzip();
+        let (own, other): (Vec<f64>, Vec<f64>) = rates.into_iter().unzip();
         let bytes = settings.component.file().and_then(|path| path.metadata().ok()).map(|facts| facts.len());
         figures.push(Figures {
             binding: binding.name.clone(),
             plugin: binding.plugin.clone(),
-            digest: plugin.digest().to_owned(),
+            digest: handler.started.plugin.digest().to_owned(),
             bytes,
-            per_second: median(rates.iter().map(|(rate, _)| *rate).collect()),
-            reference_per_second: median(rates.iter().map(|(_, rate)| *rate).collect()),
-            ratio: median(rates.iter().map(|(rate, reference)| rate / reference).collect()),
-            compile,
-            cached,
-            first,
-            memory: plugin.peak_memory_bytes(),
+            handler: handler.measured(median(own)).await?,
+            reference: beside.measured(median(other)).await?,
+            ratio: median(ratios),
             failed,
         });
     }
@@ -162,10 +163,28 @@ async fn sound(
     Ok((sound.into_iter().cycle().take(BATCH).collect(), failed))
 }
 
+/// A plugin, and how long it took to load.
+struct Started {
+    settings: Settings,
+    plugin: Arc<Plugin>,
+    compile: Duration,
+    cached: Duration,
+}
+
+impl Started {
+    fn load(settings: &Settings, host: &Host) -> Result<Self, Error> {
+        let (compile, _) = timed(|| load::plugin(settings, &host::start_with(NonZeroUsize::MIN, None)?))?;
+        // Now it is in the cache, whether or not it was before.
+        load::plugin(settings, host)?;
+        let (cached, plugin) = timed(|| load::plugin(settings, host))?;
+        Ok(Self { settings: settings.clone(), plugin, compile, cached })
+    }
+}
+
 /// Records that run through one plugin again and again.
 struct Lane<'h> {
     host: &'h Host,
-    plugin: Arc<Plugin>,
+    started: Started,
     records: Arc<Vec<Record>>,
     headers: Arc<Headers>,
 }
@@ -180,9 +199,16 @@ impl Lane<'_> {
         Ok(start.elapsed())
     }
 
+    async fn measured(&self, per_second: f64) -> Result<Measured, Error> {
+        let Started { settings: _, plugin, compile, cached } = &self.started;
+        let first = self.first().await?;
+        Ok(Measured { per_second, compile: *compile, cached: *cached, first, memory: plugin.peak_memory_bytes() })
+    }
+
     /// Returns the time of a message that has an instance to itself.
-    async fn first(&self, settings: &Settings) -> Result<Duration, Error> {
-        let fresh = load::plugin(&Settings { instances: Instances::PerBatch, ..settings.clone() }, self.host)?;
+    async fn first(&self) -> Result<Duration, Error> {
+        let settings = Settings { instances: Instances::PerBatch, ..self.started.settings.clone() };
+        let fresh = load::plugin(&settings, self.host)?;
         let mut times = Vec::with_capacity(STARTS);
         for _ in 0..STARTS {
             times.push(self.run(&fresh, 1).await?.as_secs_f64());
@@ -194,7 +220,7 @@ impl Lane<'_> {
     async fn turn(&self) -> Result<f64, Error> {
         let (mut count, mut spent) = (0, 0.0);
         while spent < TURN.as_secs_f64() {
-            spent += self.run(&self.plugin, BATCH).await?.as_secs_f64();
+            spent += self.run(&self.started.plugin, BATCH).await?.as_secs_f64();
             count += BATCH;
         }
         #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 messages")]

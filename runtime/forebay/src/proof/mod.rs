@@ -9,7 +9,7 @@ mod sample;
 mod spelled;
 mod test;
 
-pub use bench::{Figures, bench};
+pub use bench::{Figures, Measured, bench};
 pub use golden::Expected;
 pub use purity::Violation;
 pub use test::{Report, Wish, test};

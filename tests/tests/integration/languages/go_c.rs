@@ -7,6 +7,7 @@ use crate::project::run;
 
 const GO: Language = Language {
     name: "go",
+    called: "Go",
     source: "handler.go",
     test: (&["go", "test"], "ok  \tmy-app"),
     trouble: r#"package main
@@ -54,6 +55,7 @@ func main() {}
 
 const C: Language = Language {
     name: "c",
+    called: "C",
     source: "handler.c",
     test: (&["make", "test"], "a tombstone deletes the row"),
     trouble: r#"#include "forebay.h"

@@ -15,6 +15,7 @@ struct Refusals {
 
 const JS: Language = Language {
     name: "js",
+    called: "JavaScript",
     source: "handler.js",
     test: (&["npm", "test"], "# pass 4"),
     trouble: r#"import { apply, handler, reject } from "forebay-plugin";
@@ -46,6 +47,7 @@ const JS_REFUSALS: Refusals = Refusals {
 
 const PYTHON: Language = Language {
     name: "python",
+    called: "Python",
     source: "handler.py",
     test: (&["python3", "-m", "unittest"], "Ran 4 tests"),
     trouble: r#"import random

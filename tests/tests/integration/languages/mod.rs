@@ -22,6 +22,7 @@ use crate::project::{Said, forebay, outside, run};
 /// A language, and a handler in it that does what a message says.
 struct Language {
     name: &'static str,
+    called: &'static str,
     /// The handler's file.
     source: &'static str,
     /// The command that runs the template's tests, and what it says when they pass.
@@ -115,6 +116,8 @@ async fn the_samples_give_what_they_give_in_rust(language: &Language) -> Project
     let mut check = project.forebay(&["check", "--offline"]);
     check.env("DATABASE_URL", "postgres://u@127.0.0.1:1/d");
     run(check).await.assert(0, &["binding `my-app`", "exactly once"]);
+    let called = format!("  language  {}\n", language.called);
+    run(project.forebay(&["plugin", "inspect", "my-app.wasm"])).await.assert(0, &[&called]);
     // The template's expectations are of no language.
     let pure = [
         "9 of ./my-app.jsonl: 7 applied, 2 rejected",

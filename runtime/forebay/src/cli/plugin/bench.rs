@@ -6,7 +6,7 @@ use camino::Utf8PathBuf;
 use serde_json::json;
 
 use crate::error::Error;
-use crate::proof::{self, Figures, Wish};
+use crate::proof::{self, Figures, Measured, Wish};
 use crate::{app, telemetry};
 
 /// Measures handlers on samples, beside a reference handler (`builtin:json-to-rows`, a row of five columns) in the same minute.
@@ -39,21 +39,24 @@ impl Bench {
 }
 
 fn text(figures: &Figures) -> String {
-    let Figures { binding, plugin, digest, .. } = figures;
+    let Figures { binding, plugin, digest, handler, reference, ratio, .. } = figures;
     let size = figures.bytes.map_or_else(String::new, |bytes| format!(", {} KiB", bytes.div_ceil(1024)));
-    let left_out = match figures.failed {
-        0 => String::new(),
-        failed => format!(" ({failed} failing samples left out)"),
-    };
-    [
+    let row =
+        |name: &str, show: fn(&Measured) -> String| format!("  {name:<34}{:>12}{:>12}", show(handler), show(reference));
+    let mut lines = vec![
         format!("{binding}  {plugin} {}{size}", digest.chars().take(19).collect::<String>()),
-        format!("  messages  {:.0}/s on one core{left_out}", figures.per_second),
-        format!("  reference {:.0}/s, builtin:json-to-rows; ratio {:.2}", figures.reference_per_second, figures.ratio),
-        format!("  start     {} to compile, {} from the cache", span(figures.compile), span(figures.cached)),
-        format!("  first     {} for a fresh instance with its first message", span(figures.first)),
-        format!("  memory    {:.1} MiB at the most", mebibytes(figures.memory)),
-    ]
-    .join("\n")
+        format!("  {:<34}{:>12}{:>12}", "", "this", "reference"),
+        row("messages per second of one core", |measured| format!("{:.0}", measured.per_second)),
+        row("compiled in", |measured| span(measured.compile)),
+        row("from the cache in", |measured| span(measured.cached)),
+        row("fresh instance and first message", |measured| span(measured.first)),
+        row("memory at the most", |measured| format!("{:.1} MiB", mebibytes(measured.memory))),
+        format!("  {ratio:.2} of the reference's messages per second (builtin:json-to-rows, a row of five columns)"),
+    ];
+    if figures.failed > 0 {
+        lines.push(format!("  {} of the samples fail and were left out", figures.failed));
+    }
+    lines.join("\n")
 }
 
 fn span(span: Duration) -> String {
@@ -73,9 +76,15 @@ fn mebibytes(bytes: usize) -> f64 {
 fn json(figures: &Figures) -> serde_json::Value {
     json!({
         "binding": figures.binding, "plugin": figures.plugin, "digest": figures.digest, "bytes": figures.bytes,
-        "messages_per_second": figures.per_second, "reference_per_second": figures.reference_per_second,
-        "ratio": figures.ratio, "compile_seconds": figures.compile.as_secs_f64(),
-        "cached_seconds": figures.cached.as_secs_f64(), "first_message_seconds": figures.first.as_secs_f64(),
-        "memory_bytes": figures.memory, "failed_samples": figures.failed,
+        "ratio": figures.ratio, "failed_samples": figures.failed,
+        "handler": measured(&figures.handler), "reference": measured(&figures.reference),
+    })
+}
+
+fn measured(measured: &Measured) -> serde_json::Value {
+    let Measured { per_second, compile, cached, first, memory } = measured;
+    json!({
+        "messages_per_second": per_second, "compile_seconds": compile.as_secs_f64(),
+        "cached_seconds": cached.as_secs_f64(), "first_message_seconds": first.as_secs_f64(), "memory_bytes": memory,
     })
 }

@@ -113,10 +113,10 @@ fn inspect(path: &Utf8Path, as_json: bool) -> Result<(), Error> {
         Some(built_in) => Facts::of_bytes(builtin::bytes(built_in)),
         None => Facts::of_file(path.as_std_path()).map_err(|error| Error::new(ErrorKind::Config, error.to_string()))?,
     };
-    let Facts { size, digest, tools, world, imports, exports, refusals } = facts;
+    let Facts { size, digest, language, tools, world, imports, exports, refusals } = facts;
     if as_json {
         let facts = json!({
-            "component": path.as_str(), "world": world, "made_by": tools, "bytes": size, "digest": digest,
+            "component": path.as_str(), "world": world, "language": language, "made_by": tools, "bytes": size, "digest": digest,
             "imports": imports, "exports": exports, "refusals": refusals,
         });
         telemetry::print(&facts.to_string());
@@ -125,6 +125,7 @@ fn inspect(path: &Utf8Path, as_json: bool) -> Result<(), Error> {
         let lines = [
             path.to_string(),
             format!("  world     {}", world.unwrap_or("-")),
+            format!("  language  {}", language.as_deref().unwrap_or("-")),
             format!("  made by   {}", list(&tools)),
             format!("  size      {} KiB", size.div_ceil(1024)),
             format!("  digest    {digest}"),
