@@ -2,25 +2,18 @@
 
 use std::time::Duration;
 
-use camino::Utf8PathBuf;
 use serde_json::json;
 
+use crate::cli::plugin::which::Which;
 use crate::error::Error;
-use crate::proof::{self, Figures, Measured, Wish};
+use crate::proof::{self, Figures, Measured};
 use crate::{app, telemetry};
 
 /// Measures handlers on samples, beside a reference handler (`builtin:json-to-rows`, a row of five columns) in the same minute.
 #[derive(Debug, clap::Args)]
 pub(super) struct Bench {
-    /// The manifest, or its folder
-    #[arg(default_value = ".", value_name = "DIR or MANIFEST")]
-    manifest: Utf8PathBuf,
-    /// One binding alone
-    #[arg(long)]
-    binding: Option<String>,
-    /// The samples: a file of lines or of JSON documents [default: TOPIC.jsonl beside the manifest]
-    #[arg(long, value_name = "FILE")]
-    input: Option<Utf8PathBuf>,
+    #[command(flatten)]
+    which: Which,
 }
 
 impl Bench {
@@ -29,8 +22,7 @@ impl Bench {
     /// # Errors
     /// What keeps a handler from being measured.
     pub(super) fn run(self, as_json: bool) -> Result<(), Error> {
-        let Self { manifest, binding, input } = self;
-        let figures = app::runtime()?.block_on(proof::bench(&Wish { manifest, binding, input, bless: false }))?;
+        let figures = app::runtime()?.block_on(proof::bench(&self.which.wish(false)))?;
         for figures in &figures {
             telemetry::print(&if as_json { json(figures).to_string() } else { text(figures) });
         }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod test;
+mod which;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use forebay_core::manifest::settings::BuiltIn;

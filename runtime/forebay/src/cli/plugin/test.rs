@@ -1,27 +1,20 @@
 //! `forebay plugin test`: the arguments, and what is printed.
 
-use camino::Utf8PathBuf;
 use forebay_core::fault::Fault;
 use serde_json::json;
 
+use crate::cli::plugin::which::Which;
 use crate::error::Error;
 use crate::paint::Paint;
-use crate::proof::{self, Expected, Report, Violation, Wish};
+use crate::proof::{self, Expected, Report, Violation};
 use crate::{app, host, telemetry};
 
 /// Runs handlers on samples and compares what they answer with `BINDING.expected.json`. Runs them again in other company, fresh
 /// and reused, to see that the same message always has the same outcome.
 #[derive(Debug, clap::Args)]
 pub(super) struct Test {
-    /// The manifest, or its folder
-    #[arg(default_value = ".", value_name = "DIR or MANIFEST")]
-    manifest: Utf8PathBuf,
-    /// One binding alone
-    #[arg(long)]
-    binding: Option<String>,
-    /// The samples: a file of lines or of JSON documents [default: TOPIC.jsonl beside the manifest]
-    #[arg(long, value_name = "FILE")]
-    input: Option<Utf8PathBuf>,
+    #[command(flatten)]
+    which: Which,
     /// Write what handlers answer now: it is expected from now on
     #[arg(long)]
     bless: bool,
@@ -33,9 +26,8 @@ impl Test {
     /// # Errors
     /// What keeps a handler from being tested, or makes its test fail.
     pub(super) fn run(self, as_json: bool) -> Result<(), Error> {
-        let Self { manifest, binding, input, bless } = self;
         let (host, runtime) = (host::start()?, app::runtime()?);
-        let reports = runtime.block_on(proof::test(&Wish { manifest, binding, input, bless }, &host))?;
+        let reports = runtime.block_on(proof::test(&self.which.wish(self.bless), &host))?;
         let paint = Paint::of_stdout();
         for report in &reports {
             telemetry::print(&if as_json { json(report).to_string() } else { text(report, paint) });
