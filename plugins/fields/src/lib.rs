@@ -20,7 +20,7 @@ pub use number::Number;
 pub use path::{Path, Step};
 pub use place::{Part, Place, Source};
 pub use scope::{Element, Scope};
-pub use settings::{Errors, Field, Table};
+pub use settings::{Field, Table, read};
 
 /// The code of what can not be read: bad JSON, text that is not UTF-8.
 pub const MALFORMED: &str = "malformed";

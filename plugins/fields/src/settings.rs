@@ -7,9 +7,23 @@ use forebay_plugin::{Failure, reject};
 
 use crate::suggest::hint;
 
+/// Reads a configuration as a whole.
+///
+/// # Errors
+/// With everything that is wrong with it.
+pub fn read<T>(config: &Value, read: impl FnOnce(&Table<'_>) -> Option<T>) -> Result<T, Failure> {
+    let errors = Errors::default();
+    let read = errors.root(config).table().and_then(|table| read(&table));
+    match (errors.into_failure(), read) {
+        (Some(failure), _) => Err(failure),
+        (None, Some(read)) => Ok(read),
+        (None, None) => Err(reject("bad-config", "config: can not be read")),
+    }
+}
+
 /// All that is wrong with a configuration.
 #[derive(Debug, Default)]
-pub struct Errors(RefCell<Vec<String>>);
+pub(crate) struct Errors(RefCell<Vec<String>>);
 
 /// A table of a configuration.
 #[derive(Debug, Clone)]
@@ -29,12 +43,12 @@ pub struct Field<'c> {
 
 impl Errors {
     /// Returns the whole of a configuration.
-    pub fn root<'c>(&'c self, config: &'c Value) -> Field<'c> {
+    pub(crate) fn root<'c>(&'c self, config: &'c Value) -> Field<'c> {
         Field { place: "config".to_owned(), value: config, errors: self }
     }
 
     /// Returns all errors as one failure, if there are any.
-    pub fn into_failure(self) -> Option<Failure> {
+    pub(crate) fn into_failure(self) -> Option<Failure> {
         let mut errors = self.0.into_inner();
         errors.sort_unstable();
         errors.dedup();

@@ -1,6 +1,6 @@
 //! The configuration as a whole.
 
-use forebay_fields::{Errors, Table};
+use forebay_fields::Table;
 use forebay_plugin::Result;
 use forebay_plugin::serde_json::Value;
 
@@ -35,13 +35,7 @@ impl Plan {
     /// # Errors
     /// With everything that is wrong with it.
     pub(crate) fn read(config: &Value) -> Result<Self> {
-        let errors = Errors::default();
-        let plan = errors.root(config).table().and_then(|table| Self::read_table(&table));
-        match (errors.into_failure(), plan) {
-            (None, Some(plan)) => Ok(plan),
-            (Some(failure), _) => Err(failure),
-            (None, None) => Err(forebay_plugin::reject("bad-config", "config: can not be read")),
-        }
+        forebay_fields::read(config, Self::read_table)
     }
 
     fn read_table(table: &Table<'_>) -> Option<Self> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use forebay_fields::{Errors, Field, Place, Table};
+use forebay_fields::{Field, Place, Table};
 use forebay_plugin::Result;
 use forebay_plugin::serde_json::Value;
 
@@ -51,13 +51,7 @@ impl Plan {
     /// # Errors
     /// With everything that is wrong with it.
     pub(crate) fn read(config: &Value) -> Result<Self> {
-        let errors = Errors::default();
-        let plan = errors.root(config).table().and_then(|table| Self::read_table(&table));
-        match (errors.into_failure(), plan) {
-            (None, Some(plan)) => Ok(plan),
-            (Some(failure), _) => Err(failure),
-            (None, None) => Err(forebay_plugin::reject("bad-config", "config: can not be read")),
-        }
+        forebay_fields::read(config, Self::read_table)
     }
 
     fn read_table(table: &Table<'_>) -> Option<Self> {
