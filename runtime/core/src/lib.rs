@@ -12,4 +12,5 @@ pub mod outcome;
 pub mod plan;
 pub mod policy;
 pub mod record;
+pub mod records;
 pub mod verdict;

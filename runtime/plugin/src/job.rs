@@ -6,12 +6,12 @@ use std::sync::Arc;
 use forebay_core::fault::Fault;
 use forebay_core::manifest::settings::Headers;
 use forebay_core::outcome::Outcome;
-use forebay_core::record::Record;
+use forebay_core::records::Records;
 
 /// A range of records to run through one plugin.
 pub struct Job {
     /// The records; shared, because other ranges of them may be computed elsewhere.
-    pub records: Arc<Vec<Record>>,
+    pub records: Records,
     /// Which of them to run, in this order.
     pub range: Range<usize>,
     /// Which headers the handler gets.

@@ -20,6 +20,9 @@ use crate::scene::{MINUTE, Scene, effect};
 const PARTITIONS: i32 = 6;
 const SWAPS: usize = 10;
 
+/// Records for each partition and hundredth of a second: more than two processes can write on two cores.
+const AT_ONCE: usize = 40;
+
 const LOG: &str = "create table log (p int not null, n bigint not null, stamp text not null, \
     at timestamptz not null default clock_timestamp())";
 
@@ -66,13 +69,13 @@ fn row(partition: i32, n: u64) -> Value {
     effect("insert", "log", json!({ "p": partition, "n": n }))
 }
 
-/// Sends rows to all partitions, some thousand in a second, until it is told to stop; returns how many each has.
+/// Sends rows to all partitions, as many as the machine takes, until it is told to stop; returns how many each has.
 async fn load(scene: &Scene<'_>, mut stop: watch::Receiver<bool>) -> u64 {
     let mut n = 0;
     let mut turns = tokio::time::interval(Duration::from_millis(10));
     while !*stop.borrow_and_update() {
         turns.tick().await;
-        for _ in 0..5 {
+        for _ in 0..AT_ONCE {
             for partition in 0..PARTITIONS {
                 let _ticket = scene.put(partition, &[row(partition, n)]);
             }

@@ -6,13 +6,14 @@ use crate::lane::event::{AfterDeath, Command, Settled, Write};
 use crate::outcome::Outcomes;
 use crate::policy::alike::Run;
 use crate::record::Record;
+use crate::records::Records;
 
 /// Records that are computed and written together.
 #[derive(Debug)]
 pub(super) struct Batch {
     /// Names it among the lane's batches.
     pub(super) id: u64,
-    records: Arc<Vec<Record>>,
+    records: Records,
     /// The first record that is not terminal. Only a transaction moves it.
     from: usize,
     /// How often the record at `from` was tried without success.
@@ -38,8 +39,8 @@ pub(super) enum Stage {
 }
 
 impl Batch {
-    pub(super) fn new(id: u64, records: Vec<Record>, begins: i64) -> Self {
-        Self { id, records: Arc::new(records), from: 0, tries: 0, stage: Stage::Queued, is_stale: false, begins }
+    pub(super) fn new(id: u64, records: impl Into<Records>, begins: i64) -> Self {
+        Self { id, records: records.into(), from: 0, tries: 0, stage: Stage::Queued, is_stale: false, begins }
     }
 
     /// Returns whether everything before it is terminal.
@@ -79,12 +80,24 @@ impl Batch {
     }
 
     /// Takes the outcomes of the records that the plugin was given. Those before are terminal; their places are filled,
-    /// so that records and outcomes have the same index.
-    pub(super) fn computed(&mut self, outcomes: Outcomes) {
-        let Stage::Computing(from) = self.stage else { return };
+    /// so that records and outcomes have the same index. Returns the records that it gave none for, as a batch `rest`:
+    /// what it made of those before fills their room.
+    pub(super) fn computed(&mut self, outcomes: Outcomes, rest: u64) -> Option<Self> {
+        let Stage::Computing(from) = self.stage else { return None };
+        let count = outcomes.len().min(self.records.len() - from);
         let outcomes = if from == 0 { outcomes } else { outcomes.after(from) };
-        let is_whole = outcomes.len() == self.records.len();
-        self.stage = if is_whole { Stage::Ready(Arc::new(outcomes)) } else { Stage::Queued };
+        self.stage = if count > 0 { Stage::Ready(Arc::new(outcomes)) } else { Stage::Queued };
+        self.split(count, rest)
+    }
+
+    /// Keeps the first `count` records that are not terminal, and returns the others as a batch of their own.
+    pub(super) fn split(&mut self, count: usize, rest: u64) -> Option<Self> {
+        let at = self.from + count;
+        if count == 0 || at >= self.records.len() {
+            return None;
+        }
+        let records = self.records.split_off(at);
+        Some(Self::new(rest, records, self.end()))
     }
 
     /// Its transaction has ended, with an effect or without: the rest of it is as it was, unless another version is in force

@@ -10,6 +10,7 @@ use crate::outcome::Outcomes;
 use crate::policy::alike::{Run, Tripped};
 use crate::policy::flood::{Count, Level, PauseAbove};
 use crate::record::Record;
+use crate::records::Records;
 use crate::verdict::{Cause, Verdict};
 
 /// What a lane is told once.
@@ -206,7 +207,7 @@ pub struct Command {
     /// Names it in [`Event::Computed`].
     pub batch: u64,
     /// Its records.
-    pub records: Arc<Vec<Record>>,
+    pub records: Records,
     /// The first one that is not terminal yet.
     pub from: usize,
     /// After a death: record by record, each noted before it is begun.
@@ -217,7 +218,7 @@ pub struct Command {
 #[derive(Debug, Clone)]
 pub struct Write {
     /// Its records.
-    pub records: Arc<Vec<Record>>,
+    pub records: Records,
     /// What became of each.
     pub handled: Arc<Outcomes>,
     /// The first one that is not terminal yet.

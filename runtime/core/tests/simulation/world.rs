@@ -175,7 +175,11 @@ impl World {
             }
             Asked::Compute(command, version) => {
                 let records = command.records.iter().skip(command.from);
-                let handled = records.map(|record| handle(record, self.is_mended, version)).collect();
+                let mut handled: Vec<_> = records.map(|record| handle(record, self.is_mended, version)).collect();
+                if self.random.chance(5) {
+                    // What was made of these fills the room there is.
+                    handled.truncate(1 + self.random.below(handled.len()));
+                }
                 let outcomes = Outcomes::new(handled, |_| Permit::free());
                 Event::Computed { batch: command.batch, result: Ok(outcomes) }
             }

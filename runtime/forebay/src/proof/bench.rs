@@ -10,6 +10,7 @@ use forebay_core::fault::Fault;
 use forebay_core::manifest::settings::{BuiltIn, Component, Headers, Instances, Plugin as Settings, PluginLimits};
 use forebay_core::outcome::Outcome;
 use forebay_core::record::{At, Record};
+use forebay_core::records::Records;
 use forebay_plugin_host::{Check, Host, Job, Plugin};
 
 use crate::dev::embed;
@@ -99,7 +100,7 @@ pub async fn bench(wish: &Wish) -> Result<Vec<Figures>, Error> {
         let headers = Arc::new(binding.headers.clone());
         let (sound, failed) = sound(&host, &started.plugin, &samples, &headers).await?;
         let handler = Lane { host: &host, started, records: samples.records(&sound), headers };
-        let orders = Arc::new((0..BATCH).map(|_| order()).collect());
+        let orders = (0..BATCH).map(|_| order()).collect::<Vec<_>>().into();
         let beside = Lane { host: &host, started: reference, records: orders, headers: Arc::new(Headers::None) };
         let rates = race(&handler, &beside).await?;
         let (rates, ratios): (Vec<(f64, f64)>, Vec<f64>) =
@@ -185,7 +186,7 @@ impl Started {
 struct Lane<'h> {
     host: &'h Host,
     started: Started,
-    records: Arc<Vec<Record>>,
+    records: Records,
     headers: Arc<Headers>,
 }
 

@@ -7,6 +7,7 @@ use camino::Utf8Path;
 use forebay_core::budget::Permit;
 use forebay_core::manifest::settings::Binding;
 use forebay_core::record::{At, RawHeader, Record};
+use forebay_core::records::Records;
 
 use crate::error::{Error, ErrorKind};
 use crate::samples::{Input, Source};
@@ -79,8 +80,8 @@ impl Samples {
     }
 
     /// Returns the samples of these numbers as records, in this order.
-    pub(super) fn records(&self, order: &[usize]) -> Arc<Vec<Record>> {
-        Arc::new(order.iter().filter_map(|index| self.list.get(*index)).map(Sample::record).collect())
+    pub(super) fn records(&self, order: &[usize]) -> Records {
+        order.iter().filter_map(|index| self.list.get(*index)).map(Sample::record).collect::<Vec<_>>().into()
     }
 }
 

@@ -15,6 +15,9 @@ use crate::policy::flood::{Count, PauseAbove};
 use crate::record::Record;
 use crate::verdict::{Cause, Reason, Verdict};
 
+/// So many records are the first batch of another version: some milliseconds' work.
+const FIRST_AFTER_SWAP: usize = 200;
+
 impl Lane {
     pub(super) fn acquired(&mut self, acquired: Acquired, now: Duration, actions: &mut Vec<Action>) {
         let Acquired { epoch, position, leader_epoch, is_decided, after_death, resend } = acquired;
@@ -111,9 +114,13 @@ impl Lane {
     }
 
     pub(super) fn computed(&mut self, id: u64, result: Result<Outcomes, Verdict>, now: Duration) {
-        let Some(batch) = self.batches.iter_mut().find(|batch| batch.id == id) else { return };
+        let Some(index) = self.batches.iter().position(|batch| batch.id == id) else { return };
+        let Some(batch) = self.batches.get_mut(index) else { return };
         match result {
-            Ok(handled) => batch.computed(handled),
+            Ok(handled) => {
+                let rest = batch.computed(handled, self.next_batch);
+                self.put(index + 1, rest);
+            }
             Err(verdict) => {
                 if matches!(batch.stage, Stage::Computing(_)) {
                     batch.stage = Stage::Queued;
@@ -242,9 +249,21 @@ impl Lane {
             batch.swap(self.next_batch);
             self.next_batch += 1;
         }
+        // Nobody waits for a whole large batch to be computed anew: a small one goes ahead.
+        if let Some(index) = self.batches.iter().position(|batch| matches!(batch.stage, Stage::Queued)) {
+            let rest = self.batches.get_mut(index).and_then(|batch| batch.split(FIRST_AFTER_SWAP, self.next_batch));
+            self.put(index + 1, rest);
+        }
         (self.run, self.tries) = (self.run.anew(), 0);
         if let Phase::Blocked { until, .. } = &mut self.phase {
             *until = now;
+        }
+    }
+
+    fn put(&mut self, index: usize, batch: Option<Batch>) {
+        if let Some(batch) = batch {
+            self.next_batch += 1;
+            self.batches.insert(index, batch);
         }
     }
 

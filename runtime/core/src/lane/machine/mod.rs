@@ -19,6 +19,7 @@ use crate::lane::outstanding::Outstanding;
 use crate::lane::queue::Queue;
 use crate::outcome::Outcomes;
 use crate::policy::alike::Run;
+use crate::records::Records;
 use crate::verdict::{Cause, Reason};
 
 /// Acknowledged messages are removed from the outbox by the next batch's transaction, or after this long without one.
@@ -255,7 +256,7 @@ impl Lane {
             self.leader_epoch = self.leader_epoch.filter(|_| next == expected);
             let (epoch, leader_epoch, run) = (self.epoch, self.leader_epoch, self.run.clone());
             let nothing = Outcomes::new(Vec::new(), |_| Permit::free());
-            let (records, handled) = (Arc::default(), Arc::new(nothing));
+            let (records, handled) = (Records::default(), Arc::new(nothing));
             actions.push(Action::Write(Box::new(Write {
                 records,
                 handled,

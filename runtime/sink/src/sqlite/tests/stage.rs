@@ -146,7 +146,7 @@ impl Stage {
         let handled = Outcomes::new(list.collect(), |_| Permit::free());
         let offsets = self.next..self.next + i64::try_from(records.len()).unwrap();
         Write {
-            records: Arc::new(offsets.clone().map(record).collect()),
+            records: offsets.clone().map(record).collect::<Vec<_>>().into(),
             handled: Arc::new(handled),
             from: 0,
             attempt: 1,

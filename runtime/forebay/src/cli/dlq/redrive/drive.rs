@@ -9,7 +9,7 @@ use forebay_core::letter::{Letter, guard};
 use forebay_core::outbox::Outgoing;
 use forebay_core::outcome::{Handled, Outcome, Outcomes};
 use forebay_core::policy::alike::Run;
-use forebay_core::record::Record;
+use forebay_core::records::Records;
 use forebay_core::verdict::Verdict;
 use forebay_kafka::Producer;
 use forebay_plugin_host::Job;
@@ -83,7 +83,7 @@ impl Drive {
             Body::Own | Body::Lost(_) => None,
         };
         let Some(record) = letter.original(kept, |_| Permit::free()) else { return Ok(End::Foreign) };
-        let records = Arc::new(vec![record]);
+        let records = Records::from(vec![record]);
         let handled = self.run(&records).await?;
         let (handled, is_guarded) = match (&handled.result, self.rules.allow_stale) {
             (Ok(Outcome::Ok(effects)), false) => match guard(effects, &self.prepared.targets) {
@@ -101,7 +101,7 @@ impl Drive {
         self.apply(letter, records, handled, is_guarded).await
     }
 
-    async fn run(&self, records: &Arc<Vec<Record>>) -> Result<Handled, Error> {
+    async fn run(&self, records: &Records) -> Result<Handled, Error> {
         let plugin = &self.binding.needs.plugin;
         let handled = patiently(async || {
             let job = Job {
@@ -119,7 +119,7 @@ impl Drive {
     async fn apply(
         &self,
         letter: &Letter,
-        records: Arc<Vec<Record>>,
+        records: Records,
         handled: Handled,
         is_guarded: bool,
     ) -> Result<End, Error> {
