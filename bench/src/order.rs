@@ -8,6 +8,11 @@ pub(crate) const TABLES: &str = "create table if not exists public.orders (order
     updated_at timestamptz not null); \
     create table if not exists public.checked (like public.orders including all, check (quantity > 0))";
 
+/// Returns the line of a manifest that sends orders to a table.
+pub(crate) fn target(table: &str) -> String {
+    format!("orders = {{ sink = \"db\", table = \"{table}\", key = [\"order_id\"] }}\n")
+}
+
 /// An order, borrowed from its message.
 #[derive(Deserialize)]
 pub(crate) struct Order<'a> {

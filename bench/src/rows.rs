@@ -6,7 +6,9 @@ use anyhow::Context as _;
 
 use crate::order::Poison;
 use crate::planner;
+use crate::scale::Scale;
 use crate::stage::{Handler, Side, Stage, Topic};
+use crate::study::Study;
 use crate::table::{Row, Table};
 
 const RECORDS: usize = 500_000;
@@ -128,29 +130,51 @@ const fn topic(name: &'static str, partitions: u64, records: usize, poison: Pois
     Topic { name, partitions, records, poison }
 }
 
-pub(crate) fn run(name: Option<&str>, json: Option<&Path>, rounds: usize) -> anyhow::Result<()> {
+/// Runs what has `name` in its name, prints it, and writes it as JSON. What was measured before something failed is printed,
+/// too.
+pub(crate) fn run(name: Option<&str>, json: Option<&Path>, rounds: usize, scale: Scale) -> anyhow::Result<()> {
     let is_wanted = |row: &str| name.is_none_or(|name| row.contains(name));
-    let wanted: Vec<&Comparison> = COMPARISONS.iter().filter(|row| is_wanted(row.name)).collect();
+    let rows: Vec<&Comparison> = COMPARISONS.iter().filter(|row| is_wanted(row.name)).collect();
+    let studies: Vec<Study> = Study::ALL.into_iter().filter(|study| is_wanted(study.name())).collect();
+    let has_planner = is_wanted("planner");
+    let is_empty = rows.is_empty() && studies.is_empty() && !has_planner;
+    anyhow::ensure!(!is_empty, "no row has `{}` in its name", name.unwrap_or_default());
     let mut table = Table::default();
-    if is_wanted("planner") {
+    if has_planner {
         eprintln!("bench: planner");
         table.add(planner::row(rounds));
     }
-    if !wanted.is_empty() {
+    let mut measured = Ok(());
+    if !rows.is_empty() || !studies.is_empty() {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        runtime.block_on(compare(&wanted, rounds, &mut table))?;
+        measured = runtime.block_on(measure(&rows, &studies, rounds, scale, &mut table));
     }
-    anyhow::ensure!(!table.is_empty(), "no row has `{}` in its name", name.unwrap_or_default());
-    print!("{table}");
-    match json {
-        Some(path) => Ok(std::fs::write(path, table.json())?),
-        None => Ok(()),
+    if !table.is_empty() {
+        print!("{table}");
     }
+    if let Some(path) = json {
+        std::fs::write(path, table.json())?;
+    }
+    measured
 }
 
-async fn compare(wanted: &[&Comparison], rounds: usize, table: &mut Table) -> anyhow::Result<()> {
+async fn measure(
+    rows: &[&Comparison],
+    studies: &[Study],
+    rounds: usize,
+    scale: Scale,
+    table: &mut Table,
+) -> anyhow::Result<()> {
     eprintln!("bench: starting Kafka and PostgreSQL");
     let stage = Stage::start().await;
+    compare(&stage, rows, rounds, table).await?;
+    for study in studies {
+        study.run(&stage, scale, rounds, table).await.with_context(|| study.name())?;
+    }
+    Ok(())
+}
+
+async fn compare(stage: &Stage, wanted: &[&Comparison], rounds: usize, table: &mut Table) -> anyhow::Result<()> {
     for topic in &TOPICS {
         if wanted.iter().any(|row| row.sides.iter().any(|(_, own)| *own == topic.name)) {
             eprintln!("bench: filling `{}` with {} records", topic.name, topic.records);

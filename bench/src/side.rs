@@ -11,10 +11,12 @@ use forebay_tests::metrics::Metrics;
 use forebay_tests::process::Process;
 use rdkafka::ClientConfig;
 
+use crate::cpu;
+
 /// How often a side is looked at.
 const LOOK: Duration = Duration::from_millis(10);
 /// A side that takes longer than this is stuck.
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_secs(300);
 
 /// What a side in this binary is given.
 #[derive(Debug, clap::Args)]
@@ -93,6 +95,16 @@ pub(crate) struct Measured {
     pub(crate) memory: f64,
 }
 
+/// What a side took, and when it was at work.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Drain {
+    pub(crate) measured: Measured,
+    /// When its first records were done.
+    pub(crate) from: Instant,
+    /// When its last one was.
+    pub(crate) to: Instant,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Sample {
     at: Instant,
@@ -101,7 +113,7 @@ struct Sample {
 }
 
 /// Runs a command until it has done `records`.
-pub(crate) async fn measure(command: Command, folder: &Path, told: &Told, records: usize) -> anyhow::Result<Measured> {
+pub(crate) async fn measure(command: Command, folder: &Path, told: &Told, records: usize) -> anyhow::Result<Drain> {
     let process = Process::start("side", command, &folder.join("side.log"), libc::SIGKILL);
     let start = Instant::now();
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
@@ -116,7 +128,7 @@ pub(crate) async fn measure(command: Command, folder: &Path, told: &Told, record
             continue;
         };
         // A side in this binary may have ended right after its last record: its CPU time is then the one before.
-        let cpu = cpu_seconds(process.pid()).or_else(|| samples.last().map(|sample| sample.cpu)).unwrap_or_default();
+        let cpu = cpu::seconds(process.pid()).or_else(|| samples.last().map(|sample| sample.cpu)).unwrap_or_default();
         samples.push(Sample { at: Instant::now(), count, cpu });
         if count >= all {
             break;
@@ -129,7 +141,9 @@ pub(crate) async fn measure(command: Command, folder: &Path, told: &Told, record
     let last = samples.iter().find(|sample| sample.count >= all * 0.95).copied().context("no sample")?;
     let (done, took) = (last.count - first.count, last.at.duration_since(first.at).as_secs_f64());
     anyhow::ensure!(done > 0.0 && took > 0.0, "{records} records are too few to measure");
-    Ok(Measured { rate: done / took, cpu: (last.cpu - first.cpu) / done * 1e6, memory })
+    let measured = Measured { rate: done / took, cpu: (last.cpu - first.cpu) / done * 1e6, memory };
+    let begun = samples.iter().find(|sample| sample.count > 0.0).context("no sample")?;
+    Ok(Drain { measured, from: begun.at, to: samples.last().context("no sample")?.at })
 }
 
 impl Told {
@@ -142,14 +156,6 @@ impl Told {
             Self::File(path) => fs::read_to_string(path).ok()?.parse().ok(),
         }
     }
-}
-
-fn cpu_seconds(pid: i32) -> Option<f64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name may hold anything; behind its parenthesis the fields are plain. utime and stime are the 14th and 15th.
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks: f64 = fields.get(11..13)?.iter().filter_map(|field| field.parse::<f64>().ok()).sum();
-    Some(ticks / 100.0)
 }
 
 fn peak_mib(pid: i32) -> Option<f64> {

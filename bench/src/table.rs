@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+use crate::curve::Curve;
 use crate::side::Measured;
 
 /// One comparison's rounds.
@@ -20,6 +21,7 @@ pub(crate) struct Row {
 #[derive(Default)]
 pub(crate) struct Table {
     rows: Vec<Row>,
+    curves: Vec<Curve>,
 }
 
 impl Row {
@@ -51,6 +53,13 @@ impl Row {
         seconds.push(second);
     }
 
+    /// The same, where the second side ran before.
+    pub(crate) fn add_beside(&mut self, first: Measured, second: Option<Measured>) {
+        if let Some(second) = second {
+            self.add(first, second);
+        }
+    }
+
     fn json(&self) -> Value {
         let sides = self.sides.each_ref().map(|side| {
             let of = |value: fn(&Measured) -> f64| median(side.iter().map(value));
@@ -69,17 +78,21 @@ impl Table {
         self.rows.push(row);
     }
 
+    /// Adds what is shown below the rows.
+    pub(crate) fn add_curve(&mut self, curve: Curve) {
+        self.curves.push(curve);
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.rows.is_empty() && self.curves.is_empty()
     }
 
     pub(crate) fn json(&self) -> String {
-        Value::Array(self.rows.iter().map(Row::json).collect()).to_string()
+        let (rows, curves) = (self.rows.iter().map(Row::json), self.curves.iter().map(Curve::json));
+        Value::Array(rows.chain(curves).collect()).to_string()
     }
-}
 
-impl fmt::Display for Table {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn rows(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             formatter,
             "{:<16} {:>6} {:>6} {:>6} {:>6} {:>5}   {:>19}   {:>13}   {:>11}   {:>6}",
@@ -103,6 +116,19 @@ impl fmt::Display for Table {
             )?;
         }
         self.rows.iter().try_for_each(|row| writeln!(formatter, "  {}: {}", row.name, row.what))
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.rows.is_empty() {
+            self.rows(formatter)?;
+        }
+        for (index, curve) in self.curves.iter().enumerate() {
+            let gap = if index == 0 && self.rows.is_empty() { "" } else { "\n" };
+            write!(formatter, "{gap}{curve}")?;
+        }
+        Ok(())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Whose fault is it? Every adapter answers every failure with one verdict.
 
+use std::time::Duration;
+
 use crate::fault::Fault;
 
 /// Whose fault a failure is, as one adapter's one function says.
@@ -27,6 +29,10 @@ pub struct Cause {
     pub message: String,
     /// The statement or command that mends it, where there is one that can be run as it stands.
     pub statement: Option<String>,
+    /// Whether it is one target's (a lock, a deadlock, a statement that took too long): the server itself is there.
+    pub is_of_target: bool,
+    /// How long to wait where that is known; otherwise waits grow.
+    pub wait: Option<Duration>,
 }
 
 /// The closed list of reasons; each has a page in `docs/errors`.
@@ -54,6 +60,8 @@ pub enum Reason {
     Paused,
     /// The machine is too slow to judge a handler by its CPU time.
     Machine,
+    /// The binding's rate is used up.
+    Rate,
 }
 
 impl Reason {
@@ -71,6 +79,7 @@ impl Reason {
             Self::Outbox => "outbox",
             Self::Paused => "paused",
             Self::Machine => "machine",
+            Self::Rate => "rate",
         }
     }
 }
@@ -78,7 +87,19 @@ impl Reason {
 impl Cause {
     /// Returns a cause.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), statement: None }
+        Self { reason, message: message.into(), statement: None, is_of_target: false, wait: None }
+    }
+
+    /// Says that it is one target's.
+    #[must_use]
+    pub fn of_target(self) -> Self {
+        Self { is_of_target: true, ..self }
+    }
+
+    /// Says how long to wait.
+    #[must_use]
+    pub fn with_wait(self, wait: Duration) -> Self {
+        Self { wait: Some(wait), ..self }
     }
 
     /// Adds the statement or command that mends it.

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use tracing::info;
 
 use crate::admin::{self, Site};
-use crate::consumer::{Consumers, Parts};
+use crate::consumer::{Accesses, Consumers, Parts};
 use crate::error::{Error, ErrorKind};
 use crate::host;
 use crate::load;
@@ -48,7 +48,7 @@ impl App {
             Some(error) => Err(error),
             None => {
                 let (manifest, host) = (Arc::new(manifest), Arc::new(host));
-                let parts = Parts { manifest, host, plugins, sinks, observer: None };
+                let parts = Parts { manifest, host, plugins, sinks, accesses: Accesses::default(), observer: None };
                 Ok(Self { path: load::file(path), parts })
             }
         }

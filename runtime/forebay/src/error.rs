@@ -71,7 +71,7 @@ impl Error {
 
     /// Returns what an adapter found.
     pub fn of_cause(kind: ErrorKind, cause: Cause) -> Self {
-        let Cause { reason: _, message: text, statement } = cause;
+        let Cause { message: text, statement, .. } = cause;
         Self { kind, sentences: vec![Sentence { text, statement }] }
     }
 

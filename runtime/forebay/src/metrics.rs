@@ -47,6 +47,14 @@ pub struct Metrics {
     pub guest_memory_bytes: IntGaugeVec,
     /// Bytes in memory between Kafka and their terminal state.
     pub buffered_bytes: IntGauge,
+    /// A sink's breaker: 0 closed, 1 open, 2 half-open.
+    pub breaker_state: IntGaugeVec,
+    /// This process's share of a binding's rate.
+    pub rate_limit: GaugeVec,
+    /// The records that the governor lets be under way.
+    pub governor_limit: GaugeVec,
+    /// The records that are.
+    pub governor_under_way: IntGaugeVec,
     codes: Mutex<HashMap<String, HashSet<String>>>,
 }
 
@@ -109,6 +117,25 @@ impl Metrics {
             buffered_bytes: add(
                 r,
                 IntGauge::with_opts(opts("buffered_bytes", "bytes between Kafka and their terminal state"))?,
+            )?,
+            breaker_state: add(
+                r,
+                IntGaugeVec::new(opts("breaker_state", "0 closed, 1 open, 2 half-open"), &["sink"])?,
+            )?,
+            rate_limit: add(
+                r,
+                GaugeVec::new(opts("rate_limit_records_per_second", "this process's share of the rate"), &["binding"])?,
+            )?,
+            governor_limit: add(
+                r,
+                GaugeVec::new(
+                    opts("governor_limit_records", "records that may be under way to the sink"),
+                    &["binding"],
+                )?,
+            )?,
+            governor_under_way: add(
+                r,
+                IntGaugeVec::new(opts("governor_under_way_records", "records under way to the sink"), &["binding"])?,
             )?,
             codes: Mutex::default(),
             registry,

@@ -110,6 +110,8 @@ pub enum Event {
         /// Whether what fails alike is the records' fault after all.
         is_accepting: bool,
     },
+    /// The sink is back: what waits for it is tried at once.
+    Healed,
     /// Finish what is in flight and take nothing new.
     Drain,
     /// The time that was asked for by [`Action::WakeAt`] has come.

@@ -7,7 +7,7 @@ use crate::policy::flood::PauseAbove;
 
 use super::node::{Node, Text, shown};
 use super::section::{Section, entries};
-use super::settings::{BatchLimits, Binding, DeadLetter, Headers, Retry, Start};
+use super::settings::{BatchLimits, Binding, DeadLetter, Headers, Rate, Retry, Scope, Start};
 use super::target::{self, TargetDraft};
 use super::{defaults, refused, schema, suggest, units};
 
@@ -58,10 +58,8 @@ fn whole(section: &Section<'_>, draft: &Draft, dead_letter: Option<DeadLetter>) 
     let headers = section.or("headers", defaults::HEADERS, headers);
     let batch = section.or("batch", defaults::BATCH, batch);
     let retry = section.or("retry", defaults::RETRY, retry);
-    let rate = section.optional("rate", refused::rate);
-    let alerts = section.optional("alerts", refused::alerts);
-    rate?;
-    alerts?;
+    let rate = section.or("rate", Rate::default(), rate);
+    section.optional("alerts", refused::alerts)?;
     let targets: Option<Vec<_>> = draft.targets.iter().map(|target| target.target.clone()).collect();
     let topics: Vec<String> = draft.topics.iter().map(|topic| topic.resolved.clone()).collect();
     if topics.is_empty() {
@@ -76,6 +74,7 @@ fn whole(section: &Section<'_>, draft: &Draft, dead_letter: Option<DeadLetter>) 
         headers: headers?,
         batch: batch?,
         retry: retry?,
+        rate: rate?,
         dead_letter: dead_letter?,
         targets: targets?,
     })
@@ -172,6 +171,28 @@ fn retry(node: Node<'_>) -> Option<Retry> {
     let backoff = section.or("backoff", default, |node| node.parsed("range", units::duration_range));
     let (backoff_min, backoff_max) = backoff?;
     Some(Retry { attempts: attempts?, backoff_min, backoff_max })
+}
+
+fn rate(node: Node<'_>) -> Option<Rate> {
+    let span = node.key_span;
+    let section = Section::open(node, "[bindings.rate]", schema::RATE)?;
+    let max = section.optional("max", |node| node.parsed("rate", units::rate));
+    let scope = section
+        .or("scope", defaults::RATE_SCOPE, |node| node.choice(&[("group", Scope::Group), ("process", Scope::Process)]));
+    let target_latency = section.optional("catch-up", |node| {
+        let section = Section::open(node, "[bindings.rate.catch-up]", schema::CATCH_UP)?;
+        section.need("target-latency", "add `target-latency = \"50ms\"`").and_then(Node::positive_duration)
+    });
+    let rate = Rate { max: max?, scope: scope?, target_latency: target_latency? };
+    if rate.max.is_none() && rate.target_latency.is_none() {
+        section.reader.report(
+            span,
+            "`rate` limits nothing",
+            "add `max = \"1000/s\"`, or `catch-up = { target-latency = \"50ms\" }`",
+        );
+        return None;
+    }
+    Some(rate)
 }
 
 /// Reads the topic with its place, and the whole of it if nothing in it is wrong.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::policy::flood::PauseAbove;
 
 use super::settings::{
-    Admin, BatchLimits, Fold, Headers, Instances, Missing, OnConflict, PluginLimits, Retry, Start, Timeouts,
+    Admin, BatchLimits, Fold, Headers, Instances, Missing, OnConflict, PluginLimits, Retry, Scope, Start, Timeouts,
 };
 
 /// Every key with its default and its reason.
@@ -53,6 +53,8 @@ pub const RETRY: Retry = Retry {
     backoff_min: Duration::from_millis(200),
     backoff_max: Duration::from_secs(30),
 };
+/// `bindings.rate.scope`
+pub const RATE_SCOPE: Scope = Scope::Group;
 /// `bindings.dead-letter.create`
 pub const DEAD_LETTER_CREATE: bool = false;
 /// `bindings.dead-letter.pause-above`

@@ -4,22 +4,6 @@
 use super::node::Node;
 use super::schema;
 use super::section::Section;
-use super::units;
-
-/// `rate`
-pub(super) fn rate(node: Node<'_>) -> Option<()> {
-    refuse_key(node, "this build does not limit rates", |node| {
-        let Some(section) = Section::open(node, "[bindings.rate]", schema::RATE) else {
-            return;
-        };
-        section.optional("max", |node| node.parsed("rate", units::rate));
-        section.optional("scope", |node| node.choice(&[("group", ()), ("process", ())]));
-        section.optional("catch-up", |node| {
-            let section = Section::open(node, "[bindings.rate.catch-up]", schema::CATCH_UP)?;
-            section.optional("target-latency", Node::positive_duration)
-        });
-    })
-}
 
 /// `alerts`
 pub(super) fn alerts(node: Node<'_>) -> Option<()> {

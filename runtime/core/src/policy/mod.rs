@@ -2,5 +2,8 @@
 
 pub mod alike;
 pub mod backoff;
+pub mod breaker;
 pub mod decide;
 pub mod flood;
+pub mod governor;
+pub mod rate;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::admin::{STUCK, Site};
-use crate::consumer::Binding;
+use crate::consumer::{Access, Binding};
 use crate::status::{GroupView, LaneName, LaneView};
 
 /// The status in the shape that is documented.
@@ -31,14 +31,24 @@ pub(super) fn status(site: &Site) -> Value {
             })
         })
         .collect();
-    let sinks: BTreeMap<&str, &'static str> =
-        live.iter().filter_map(|binding| binding.needs.sink.as_ref()).map(|sink| (sink.name(), sink.kind())).collect();
-    let sinks: Vec<Value> = sinks.iter().map(|(name, kind)| json!({ "name": name, "kind": kind })).collect();
+    let sinks: Vec<Value> = sinks(&live).iter().map(|(name, (kind, access))| sink(name, kind, access)).collect();
     json!({
         "version": env!("CARGO_PKG_VERSION"), "started_at": site.started_at.to_string(),
         "ready": site.board.not_ready(STUCK).is_empty(),
         "bindings": bindings, "sinks": sinks, "plugins": plugins(&live),
     })
+}
+
+/// Returns the sinks in use, each with what is told of access to it.
+fn sinks(live: &[Arc<Binding>]) -> BTreeMap<&str, (&'static str, &Access)> {
+    let both = live.iter().filter_map(|binding| Some((binding.needs.sink.as_ref()?, binding.access()?)));
+    both.map(|(sink, access)| (sink.name(), (sink.kind(), access))).collect()
+}
+
+fn sink(name: &str, kind: &str, access: &Access) -> Value {
+    let latency = access.latency();
+    let seconds = latency.map(|(p50, p99)| json!({ "p50": p50.as_secs_f64(), "p99": p99.as_secs_f64() }));
+    json!({ "name": name, "kind": kind, "breaker": access.breaker().as_str(), "latency_seconds": seconds })
 }
 
 fn partition(site: &Site, name: &LaneName, view: &LaneView) -> Value {
@@ -97,6 +107,24 @@ pub(super) fn gather(site: &Site) {
         metrics.plugin_info.with_label_values(&[plugin.name(), plugin.digest()]).set(1);
         let memory = i64::try_from(plugin.peak_memory_bytes()).unwrap_or(i64::MAX);
         metrics.guest_memory_bytes.with_label_values(&[plugin.name()]).set(memory);
+    }
+    metrics.breaker_state.reset();
+    for (name, (_, access)) in sinks(&live) {
+        metrics.breaker_state.with_label_values(&[name]).set(access.breaker().number());
+    }
+    metrics.rate_limit.reset();
+    metrics.governor_limit.reset();
+    metrics.governor_under_way.reset();
+    for binding in live.iter() {
+        let labels = [binding.settings.name.as_str()];
+        if let Some(rate) = binding.pace.rate() {
+            metrics.rate_limit.with_label_values(&labels).set(rate);
+        }
+        if let Some(governed) = binding.pace.governed() {
+            metrics.governor_limit.with_label_values(&labels).set(governed.limit);
+            let under_way = i64::try_from(governed.under_way).unwrap_or(i64::MAX);
+            metrics.governor_under_way.with_label_values(&labels).set(under_way);
+        }
     }
     let outcomes: usize = live.iter().map(|binding| binding.room_used()).sum();
     metrics.buffered_bytes.set(i64::try_from(site.budget.used() + outcomes).unwrap_or(i64::MAX));

@@ -38,6 +38,10 @@ pub(super) async fn acquire(
     };
     let log = admin.watermarks(at).await.map_err(|error| error.verdict())?;
     let start_offset = start_offset(binding, at, log).await?;
+    if binding.needs.sink.is_none() && binding.pace.is_shared() {
+        let facts = admin.describe(&at.topic).await.map_err(|error| error.verdict())?;
+        facts.into_iter().for_each(|facts| binding.pace.total(&at.topic, facts.partitions));
+    }
     let acquired = match (&binding.needs.sink, &prepared.ledger_id) {
         (Some(sink), Some(ledger_id)) => {
             let request = request(binding, at, owner, ledger_id, (committed, log, start_offset)).await?;
@@ -68,6 +72,7 @@ async fn request(
         let message = format!("topic `{}` does not exist any more; create it or correct the manifest", at.topic);
         return Err(Verdict::Unavailable(Cause::new(Reason::Kafka, message)));
     };
+    binding.pace.total(&at.topic, facts.partitions);
     let cluster_id = admin.cluster_id().await.map_err(|error| error.verdict())?;
     Ok(AcquireRequest {
         key: key(binding, at),

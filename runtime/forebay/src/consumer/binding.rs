@@ -17,6 +17,8 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tracing::info;
 
+use crate::consumer::access::{Access, Share};
+use crate::consumer::pace::Pace;
 use crate::consumer::room::Room;
 use crate::consumer::steering::Steering;
 
@@ -51,6 +53,10 @@ pub struct Binding {
     pub needs: Needs,
     /// What is wanted of it.
     pub steering: Arc<Steering>,
+    /// How fast it may go.
+    pub pace: Arc<Pace>,
+    /// Its share of the sink.
+    pub(super) share: Option<Arc<Share>>,
     /// Room for what its handler makes of records.
     pub(super) room: Arc<Room>,
     prepared: parking_lot::Mutex<Option<Arc<Prepared>>>,
@@ -86,20 +92,23 @@ impl Binding {
         let key =
             BindingKey { source: needs.source.clone(), group: settings.group.clone(), binding: settings.name.clone() };
         let steering = Steering::new(key, &settings.dead_letter);
-        Self::of(settings, needs, Arc::new(steering), Arc::new(Room::new(room_bytes)))
-    }
-
-    fn of(settings: settings::Binding, needs: Needs, steering: Arc<Steering>, room: Arc<Room>) -> Self {
         Self {
+            pace: Arc::new(Pace::new(settings.rate, &settings.topics)),
+            steering: Arc::new(steering),
+            share: None,
+            room: Arc::new(Room::new(room_bytes)),
             headers: Arc::new(settings.headers.clone()),
             settings,
             needs,
-            steering,
-            room,
             prepared: parking_lot::Mutex::default(),
             asking: Mutex::default(),
             looked: parking_lot::Mutex::default(),
         }
+    }
+
+    /// Lets it use its sink as one of several.
+    pub(super) fn with_share(self, share: Option<Share>) -> Self {
+        Self { share: share.map(Arc::new), ..self }
     }
 
     /// Returns its next version, under other settings or with another plugin, in the same room and with the same wishes. Asks
@@ -109,7 +118,18 @@ impl Binding {
     /// Where a server is away, or something that it names is not there.
     pub(super) async fn succeed(&self, settings: settings::Binding, plugin: Arc<Plugin>) -> Result<Self, Verdict> {
         let needs = Needs { plugin, ..self.needs.clone() };
-        let next = Self::of(settings, needs, self.steering.clone(), self.room.clone());
+        let next = Self {
+            headers: Arc::new(settings.headers.clone()),
+            settings,
+            needs,
+            steering: self.steering.clone(),
+            pace: self.pace.clone(),
+            share: self.share.clone(),
+            room: self.room.clone(),
+            prepared: parking_lot::Mutex::default(),
+            asking: Mutex::default(),
+            looked: parking_lot::Mutex::default(),
+        };
         next.prepare().await?;
         Ok(next)
     }
@@ -131,6 +151,7 @@ impl Binding {
     pub(super) fn batch(&self) -> BatchLimits {
         let mut batch = self.settings.batch;
         batch.max_bytes = batch.max_bytes.min(self.room.batch_bytes());
+        batch.max_records = self.pace.batch_max().map_or(batch.max_records, |max| max.min(batch.max_records));
         batch
     }
 
@@ -148,6 +169,22 @@ impl Binding {
             None => self.steering.change(partition, wish),
         }
         Ok(())
+    }
+
+    /// Says why a partition waits for the rate.
+    pub(super) fn throttled(&self) -> Cause {
+        let rate = |max: std::num::NonZeroU64| format!("{max}/s");
+        let max = self.settings.rate.max.map(rate).unwrap_or_default();
+        let own = self.pace.rate().unwrap_or_default();
+        let message = format!(
+            "the rate of {max} is used up, of which this process has {own:.1}/s; raise `rate.max` to go faster"
+        );
+        Cause::new(Reason::Rate, message)
+    }
+
+    /// Returns what is told of access to its sink.
+    pub fn access(&self) -> Option<&Access> {
+        self.share.as_deref().map(|share| &**share.access())
     }
 
     /// Returns the bytes that outcomes hold, those included that are being computed.

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::consumer::{Binding, Ground, Live, Needs, Observer, Runner};
+use crate::consumer::{Accesses, Binding, Ground, Live, Needs, Observer, Runner};
 use crate::error::{Error, ErrorKind};
 use crate::metrics::Metrics;
 use crate::status::Board;
@@ -34,6 +34,8 @@ pub struct Parts {
     pub plugins: BTreeMap<String, Arc<Plugin>>,
     /// The databases by name.
     pub sinks: BTreeMap<String, Database>,
+    /// Who may use the databases.
+    pub accesses: Accesses,
     /// Who watches each record, if anybody does.
     pub observer: Option<Observer>,
 }
@@ -53,7 +55,9 @@ impl Parts {
             admin: admin.clone(),
             source: self.manifest.kafka.name.clone(),
         };
-        Ok(Binding::new(settings.clone(), needs, room_bytes))
+        let sink = settings.sink().and_then(|sink| Some((sink, self.manifest.sinks.get(sink)?)));
+        let share = sink.map(|(name, sink)| self.accesses.share(name, sink.pool_size.get(), &settings.name));
+        Ok(Binding::new(settings.clone(), needs, room_bytes).with_share(share))
     }
 
     pub(super) fn plugin(&self, name: &str) -> Result<Arc<Plugin>, Error> {

@@ -35,6 +35,8 @@ pub(super) enum Heard {
     Fetched(Option<Fetched>),
     Wanted,
     Swapped,
+    /// The sink is back.
+    Healed,
     Tick,
     Beat,
 }

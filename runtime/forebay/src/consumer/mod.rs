@@ -1,5 +1,6 @@
 //! Groups and lanes at work: the shells around what the core decides.
 
+mod access;
 mod acquire;
 mod binding;
 mod compute;
@@ -9,6 +10,7 @@ mod fetched;
 mod heard;
 mod live;
 mod observer;
+mod pace;
 mod positions;
 mod reload;
 mod report;
@@ -23,10 +25,12 @@ mod topics;
 mod wanted;
 mod write;
 
+pub use access::{Access, Accesses};
 pub use binding::{Binding, Needs, Prepared};
 pub use consumers::{Consumers, Parts, host_name};
 pub use live::Live;
 pub use observer::{Ended, Observer, Published, Terminal};
+pub use pace::Pace;
 pub use reload::Reload;
 pub use runner::{Ground, Runner};
 pub use steering::Steering;

@@ -83,6 +83,7 @@ impl Consumers {
             if before.is_some_and(|before| before.settings.dead_letter != binding.settings.dead_letter) {
                 binding.steering.limit(&binding.settings.dead_letter);
             }
+            binding.pace.limit(binding.settings.rate);
         }
         self.live.replace(bindings);
         let groups = self.live.groups();

@@ -11,7 +11,7 @@ use forebay_sink::{Database, Sqlite};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use crate::consumer::{Consumers, Parts, Terminal};
+use crate::consumer::{Accesses, Consumers, Parts, Terminal};
 use crate::dev::room::Room;
 use crate::dev::{embed, of_verdict};
 use crate::error::{Error, ErrorKind};
@@ -71,7 +71,14 @@ impl Session {
         let (observer, terminals) = mpsc::channel(TERMINALS);
         let databases = sinks.iter().map(|(name, sink)| (name.clone(), Database::Sqlite(sink.clone()))).collect();
         let manifest = Arc::new(manifest);
-        let parts = Parts { manifest, host, plugins, sinks: databases, observer: Some(observer) };
+        let parts = Parts {
+            manifest,
+            host,
+            plugins,
+            sinks: databases,
+            accesses: Accesses::default(),
+            observer: Some(observer),
+        };
         let consumers = Consumers::start(&parts, Timestamp::now())?;
         let (plugins, board) = (digests(&parts), consumers.board.clone());
         let consumers = Some(consumers);

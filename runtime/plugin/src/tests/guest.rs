@@ -118,7 +118,12 @@ pub(super) fn job(values: &[&str], range: Range<usize>) -> Job {
         let headers: [RawHeader<'_>; 1] = [(b"trace\xff", Some(b"1"))];
         Record::copy(at, Some(b"k"), Some(value.as_bytes()), &headers, |_| Permit::free())
     });
-    Job { records: records.collect::<Vec<_>>().into(), range, headers: Arc::new(Headers::All), check: Arc::new(Checked) }
+    Job {
+        records: records.collect::<Vec<_>>().into(),
+        range,
+        headers: Arc::new(Headers::All),
+        check: Arc::new(Checked),
+    }
 }
 
 /// The component of `guest.wat`.

@@ -218,6 +218,8 @@ impl Postgres {
             }
             other => chain(other),
         };
-        Verdict::Unavailable(Cause::new(Reason::Database, format!("sink `{}`: {message}", self.name)))
+        let cause = Cause::new(Reason::Database, format!("sink `{}`: {message}", self.name));
+        let is_busy = matches!(error, PoolError::Timeout(TimeoutType::Wait));
+        Verdict::Unavailable(if is_busy { cause.of_target() } else { cause })
     }
 }

@@ -80,7 +80,8 @@ pub(super) fn of_answer(answer: &Answer<'_>, table: Option<&TableFacts>) -> Verd
     match judge(code, answer.routine.unwrap_or_default()) {
         Judged::Data => Verdict::Record(fault(answer, table)),
         Judged::Infrastructure => {
-            Verdict::Unavailable(Cause::new(Reason::Database, format!("{message} (SQLSTATE {code})")))
+            let cause = Cause::new(Reason::Database, format!("{message} (SQLSTATE {code})"));
+            Verdict::Unavailable(if OF_TARGET.contains(code) { cause.of_target() } else { cause })
         }
         Judged::Configuration(reason, advice) => {
             Verdict::Misconfigured(Cause::new(reason, format!("{message} (SQLSTATE {code}); {advice}")))
@@ -98,6 +99,9 @@ enum Judged {
 /// Classes of SQLSTATE that are never the row's, but for 42601: a function that goes record by record lets them through.
 pub(super) const NOT_THE_ROWS: [&str; 14] =
     ["08", "0A", "25", "26", "28", "3D", "3F", "40", "42", "53", "55", "57", "58", "XX"];
+
+/// A serialisation failure, a deadlock, a lock that did not come, a statement that took too long: of the tables it was for.
+const OF_TARGET: [&str; 4] = ["40001", "40P01", "55P03", "57014"];
 
 /// Classes of SQLSTATE that pass by themselves.
 pub(super) const INFRASTRUCTURE: [&str; 8] = ["08", "25", "40", "53", "55", "57", "58", "XX"];

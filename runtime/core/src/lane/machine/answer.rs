@@ -260,6 +260,15 @@ impl Lane {
         }
     }
 
+    pub(super) fn healed(&mut self, now: Duration) {
+        let waits = self.trouble.as_ref().is_some_and(|it| it.cause.reason == Reason::Database && !it.is_halt);
+        if let Phase::Blocked { until, .. } = &mut self.phase
+            && waits
+        {
+            *until = now.min(*until);
+        }
+    }
+
     fn put(&mut self, index: usize, batch: Option<Batch>) {
         if let Some(batch) = batch {
             self.next_batch += 1;

@@ -17,6 +17,7 @@ use crate::lane::batch::{Batch, Stage};
 use crate::lane::event::{Action, AfterDeath, Authority, Event, Settings, Settled, Write};
 use crate::lane::outstanding::Outstanding;
 use crate::lane::queue::Queue;
+use crate::manifest::settings::BatchLimits;
 use crate::outcome::Outcomes;
 use crate::policy::alike::Run;
 use crate::records::Records;
@@ -162,6 +163,7 @@ impl Lane {
             Event::Moved => self.moved(now),
             Event::Swapped { batch, retry } => self.swapped(batch, retry, now),
             Event::Wanted { pause, is_accepting } => self.wanted(pause, is_accepting, now, actions),
+            Event::Healed => self.healed(now),
             Event::Drain => self.drain(),
         }
         self.advance(now, actions);
@@ -173,6 +175,11 @@ impl Lane {
             && !self.is_draining
             && self.paused.is_none()
             && !self.queue.is_full(&self.settings.batch)
+    }
+
+    /// Takes other bounds of a batch: they follow what there is room for, and how fast the binding may go.
+    pub fn limit(&mut self, batch: BatchLimits) {
+        self.settings.batch = batch;
     }
 
     /// Returns whether a transaction is under way.

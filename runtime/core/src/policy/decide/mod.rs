@@ -50,7 +50,8 @@ pub fn decide(verdict: &Verdict, attempt: Attempt, retry: &Retry) -> Disposition
         }
         Verdict::Record(fault) => Disposition::DeadLetter(fault.clone()),
         Verdict::Unavailable(cause) => {
-            Disposition::Wait(Backoff::INFRASTRUCTURE.after(attempt.number, attempt.jitter), cause.clone())
+            let backoff = || Backoff::INFRASTRUCTURE.after(attempt.number, attempt.jitter);
+            Disposition::Wait(cause.wait.unwrap_or_else(backoff), cause.clone())
         }
         Verdict::Misconfigured(cause) => Disposition::Halt(cause.clone()),
         // A true owner that was fenced by its own ghost comes back; a zombie hears from Kafka before that.

@@ -9,14 +9,16 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use forebay_core::lane::position::marker;
-use forebay_core::lane::{Action, Authority, Event, Lane, Settings, Write, Written};
+use forebay_core::lane::{Action, Authority, Event, Lane, Settings, State, Write, Written};
 use forebay_core::outbox::Outgoing;
 use forebay_core::verdict::Verdict;
 use forebay_kafka::{Commit, Feed, Partition, Start};
 use forebay_sink::{Committed, Pause, Wanted};
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, Interval};
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::consumer::acquire::{self, Granted};
@@ -24,6 +26,7 @@ use crate::consumer::binding::{Binding, Prepared};
 use crate::consumer::heard::{Answer, Assignment, Heard, Version};
 use crate::consumer::live::Bindings;
 use crate::consumer::observer;
+use crate::consumer::pace::Owned;
 use crate::consumer::report::Report;
 use crate::consumer::surroundings::{Order, Surroundings};
 use crate::consumer::{fetched, terminal};
@@ -51,6 +54,16 @@ pub(super) struct Shell {
     report: Report,
     /// What is wanted of the binding.
     wanted: watch::Receiver<Wanted>,
+    /// Tells that the sink is back.
+    closings: Option<watch::Receiver<u64>>,
+    /// One of the binding's partitions, for its rate.
+    _owned: Owned,
+    /// Since when the rate is waited for.
+    throttled: Arc<Mutex<Option<Duration>>>,
+    /// The partition is gone: what has not begun does not begin.
+    leaving: CancellationToken,
+    /// Spreads this lane's waits.
+    seed: u64,
     /// The bindings in force: another version of this one may come.
     versions: watch::Receiver<Bindings>,
     /// Whether the ledger knows from where on this version writes.
@@ -79,29 +92,35 @@ impl Shell {
     ) -> (Self, Vec<Action>) {
         let mut actions = Vec::new();
         let authority = if binding.needs.sink.is_some() { Authority::Ledger } else { Authority::Group };
+        let seed = assignment.wrapping_mul(31).wrapping_add(u64::from(at.partition.unsigned_abs()));
         let settings = Settings {
             batch: binding.batch(),
             retry: binding.settings.retry,
             authority,
             outbox_bytes: around.outbox_bytes,
             binding: binding.settings.name.as_str().into(),
-            seed: assignment.wrapping_mul(31).wrapping_add(u64::from(at.partition.unsigned_abs())),
+            seed,
         };
         let lane = Lane::new(settings, &mut actions);
         let report = Report::new(name.clone(), around.board.clone(), around.metrics.clone());
         let (wanted, versions) = (binding.steering.follow(), around.live.follow());
+        let closings = binding.share.as_ref().map(|share| share.follow());
         let shell = Self {
             lane,
             at,
             assignment,
             name,
-            binding,
             around,
             feed,
             orders,
             in_flight: JoinSet::new(),
             report,
             wanted,
+            closings,
+            _owned: binding.pace.own(),
+            throttled: Arc::default(),
+            leaving: CancellationToken::new(),
+            seed,
             versions,
             is_noted: false,
             computing: None,
@@ -113,6 +132,7 @@ impl Shell {
             is_sending: false,
             committed,
             is_over: false,
+            binding,
         };
         (shell, actions)
     }
@@ -145,11 +165,16 @@ impl Shell {
 
     async fn finish_write(&mut self) {
         // A transaction that was sent is waited for: its records are counted here or nowhere.
+        self.leaving.cancel();
         while self.lane.is_writing() {
             let Some(answer) = self.in_flight.join_next().await else { break };
             let Ok(answer) = answer else { continue };
             if let Answer::Written(version, written, took) = answer {
                 let (write, result) = *written;
+                if matches!(result, Err(Verdict::Fenced)) {
+                    // Withdrawn, or another's already: nothing is to be counted.
+                    break;
+                }
                 let _the_row_is_anothers_now = self.written(&version, &write, result, took);
                 break;
             }
@@ -175,6 +200,7 @@ impl Shell {
             },
             Ok(()) = self.wanted.changed() => Heard::Wanted,
             Ok(()) = self.versions.changed() => Heard::Swapped,
+            Some(Ok(())) = changed(&mut self.closings) => Heard::Healed,
             fetched = self.feed.next(), if self.lane.wants_records() => Heard::Fetched(fetched),
             () = sleep_until(wake), if wake.is_some() => Heard::Tick,
             _ = self.beat.tick() => Heard::Beat,
@@ -194,6 +220,7 @@ impl Shell {
             Heard::Beat => None,
             Heard::Wanted => Some(self.wish()),
             Heard::Swapped => self.swap(),
+            Heard::Healed => Some(Event::Healed),
             Heard::Tick => {
                 self.wake = None;
                 Some(Event::Tick)
@@ -208,6 +235,7 @@ impl Shell {
 
     fn hear(&mut self, event: Event) {
         let mut actions = Vec::new();
+        self.lane.limit(self.binding.batch());
         self.lane.hear(event, self.around.board.now(), &mut actions);
         self.perform(actions);
     }
@@ -350,7 +378,18 @@ impl Shell {
 
     fn tell(&mut self) {
         let end = self.around.group.watermarks(&self.at).map(|log| log.high);
-        self.report.status(self.lane.status(), end);
+        let mut status = self.lane.status();
+        if let (State::Running, Some(since)) = (status.state, *self.throttled.lock()) {
+            (status.state, status.why) = (State::Waiting, Some((self.binding.throttled(), since)));
+        }
+        self.report.status(status, end);
+    }
+}
+
+async fn changed(receiver: &mut Option<watch::Receiver<u64>>) -> Option<Result<(), watch::error::RecvError>> {
+    match receiver {
+        Some(receiver) => Some(receiver.changed().await),
+        None => std::future::pending().await,
     }
 }
 

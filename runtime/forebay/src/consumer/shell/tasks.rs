@@ -16,8 +16,13 @@ impl Shell {
         let (binding, at, owner) = (self.binding.clone(), self.at.clone(), self.around.owner.clone());
         // An owner that comes back to its own row has nothing to ask the group: its offset follows the ledger.
         let known = if self.prepared.is_some() { Some(None) } else { self.committed.take() };
+        let seed = self.seed;
         let acquire = async move {
-            let granted = acquire::acquire(&binding, &at, &owner, known).await;
+            let asked = acquire::acquire(&binding, &at, &owner, known);
+            let granted = match &binding.share {
+                Some(share) => share.ask(seed, asked).await,
+                None => asked.await,
+            };
             Answer::Acquired((binding, None), granted)
         };
         self.in_flight.spawn(acquire.in_current_span());
@@ -50,8 +55,21 @@ impl Shell {
         let (binding, prepared, at) = (self.binding.clone(), self.prepared.clone(), self.at.clone());
         let (board, notes_version) = (self.around.board.clone(), !self.is_noted);
         let span = info_span!("batch", expected = write.expected, next = write.next);
+        let (throttled, leaving, seed) = (self.throttled.clone(), self.leaving.clone(), self.seed);
         let work = async move {
+            let waits = |waits: bool| *throttled.lock() = waits.then(|| board.now());
+            let allowed = tokio::select! {
+                allowed = write::allow(&binding, &write, seed, waits) => allowed,
+                () = leaving.cancelled() => Err(Verdict::Fenced),
+            };
             let started = Instant::now();
+            let allowed = match allowed {
+                Ok(allowed) => allowed,
+                Err(verdict) => {
+                    let answer = Box::new((write, Err(verdict)));
+                    return Answer::Written((binding.clone(), prepared), answer, started.elapsed());
+                }
+            };
             let begun = binding.steering.begin(&write, board.now());
             write.flood = begun.map(|(level, _)| level);
             let result = match &prepared {
@@ -61,7 +79,8 @@ impl Shell {
             if let Some((_, batch)) = begun {
                 binding.steering.end(batch, &write, result.as_ref().ok(), board.now());
             }
-            Answer::Written((binding, prepared), Box::new((write, result)), started.elapsed())
+            allowed.end(&result);
+            Answer::Written((binding.clone(), prepared), Box::new((write, result)), started.elapsed())
         };
         self.in_flight.spawn(work.instrument(span));
     }

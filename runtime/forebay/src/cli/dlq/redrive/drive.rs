@@ -116,13 +116,7 @@ impl Drive {
         handled.await?.pop().ok_or_else(lost)
     }
 
-    async fn apply(
-        &self,
-        letter: &Letter,
-        records: Records,
-        handled: Handled,
-        is_guarded: bool,
-    ) -> Result<End, Error> {
+    async fn apply(&self, letter: &Letter, records: Records, handled: Handled, is_guarded: bool) -> Result<End, Error> {
         let id = letter.memory();
         let binding = self.binding.settings.name.clone();
         let origin = Origin { redrives: letter.redrives + 1, ..Origin::clone(&self.prepared.origin) };

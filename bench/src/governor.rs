@@ -1,0 +1,128 @@
+//! A backlog drained beside a client that reads: what the drain does to the reads, unthrottled and governed.
+
+use std::time::{Duration, Instant};
+
+use crate::curve::Curve;
+use crate::distribution::Distribution;
+use crate::manifest::{Manifest, ManifestFile};
+use crate::order::{self, Poison};
+use crate::reading::{self, ReadingClient};
+use crate::runtime::Runtime;
+use crate::scale::Scale;
+use crate::side::Drain;
+use crate::stage::{DATABASE, Stage, Topic, component};
+use crate::table::{Row, Table};
+
+const RECORDS: usize = 600_000;
+const PARTITIONS: u64 = 6;
+/// How long reads are measured while nothing is drained.
+const IDLE: Duration = Duration::from_secs(15);
+const ROUNDS_MAX: usize = 3;
+/// Target latencies in milliseconds, and the one whose drain is compared with the unthrottled one.
+const TARGETS: [u32; 4] = [10, 25, 50, 100];
+const COMPARED: u32 = 50;
+
+const WHAT: &str = "draining a backlog with `catch-up = { target-latency = \"50ms\" }`, against without";
+const CURVE: &str = "200 point reads a second by another client, while a backlog is drained at each target latency";
+
+/// What one setting came to over all rounds.
+struct Setting {
+    label: String,
+    target_ms: Option<u32>,
+    seconds: Vec<f64>,
+    rates: Vec<f64>,
+    reads: Vec<f64>,
+}
+
+pub(crate) async fn run(stage: &Stage, scale: Scale, rounds: usize, table: &mut Table) -> anyhow::Result<()> {
+    let rounds = rounds.min(ROUNDS_MAX);
+    let topic = Topic { name: "backlog", partitions: PARTITIONS, records: scale.count(RECORDS), poison: Poison::None };
+    eprintln!("bench: filling `{}` with {} records", topic.name, topic.records);
+    stage.fill(&topic).await?;
+    stage.postgres().execute(DATABASE, reading::TABLE).await;
+    let client = ReadingClient::start(&stage.url());
+    let idle = idle(stage, &topic, scale.time(IDLE), &client).await?;
+    let mut row = Row::new("governor", WHAT, None);
+    let mut settings: Vec<Setting> = [None].into_iter().chain(TARGETS.map(Some)).map(Setting::new).collect();
+    for round in 1..=rounds {
+        let mut unthrottled = None;
+        for setting in &mut settings {
+            eprintln!("bench: governor, {}, round {round} of {rounds}", setting.label);
+            let drain = setting.drain(stage, &topic, &client).await?;
+            match setting.target_ms {
+                None => unthrottled = Some(drain.measured),
+                Some(COMPARED) => row.add_beside(drain.measured, unthrottled),
+                Some(_) => {}
+            }
+        }
+    }
+    table.add(row);
+    table.add_curve(curve(&idle, &settings));
+    Ok(())
+}
+
+/// Reads while the runtime has nothing to do: its group is at the end of the topic.
+async fn idle(stage: &Stage, topic: &Topic, time: Duration, client: &ReadingClient) -> anyhow::Result<Distribution> {
+    let manifest = manifest(stage, topic, None)?;
+    stage.empty("public.orders").await;
+    stage.drain(&manifest, topic.records).await?;
+    let runtime = Runtime::start(&manifest);
+    runtime.until_owns(usize::try_from(topic.partitions)?).await?;
+    eprintln!("bench: governor, nothing to drain");
+    stage.empty("public.orders").await;
+    let from = Instant::now();
+    tokio::time::sleep(time).await;
+    let reads = client.between(from, Instant::now())?;
+    runtime.stop().await?;
+    Ok(Distribution::new(reads))
+}
+
+impl Setting {
+    fn new(target_ms: Option<u32>) -> Self {
+        let label = target_ms.map_or("unthrottled".to_owned(), |target| format!("{target}ms"));
+        Self { label, target_ms, seconds: Vec::new(), rates: Vec::new(), reads: Vec::new() }
+    }
+
+    async fn drain(&mut self, stage: &Stage, topic: &Topic, client: &ReadingClient) -> anyhow::Result<Drain> {
+        let manifest = manifest(stage, topic, self.target_ms)?;
+        stage.empty("public.orders").await;
+        let drain = stage.drain(&manifest, topic.records).await?;
+        stage.has_rows("public.orders", topic.records).await?;
+        self.seconds.push(drain.to.duration_since(drain.from).as_secs_f64());
+        self.rates.push(drain.measured.rate);
+        self.reads.extend(client.between(drain.from, drain.to)?);
+        Ok(drain)
+    }
+}
+
+fn manifest(stage: &Stage, topic: &Topic, target_ms: Option<u32>) -> anyhow::Result<ManifestFile> {
+    let catch_up = |target| format!("rate = {{ catch-up = {{ target-latency = \"{target}ms\" }} }}\n");
+    stage.write(&Manifest {
+        topic: topic.name,
+        group: &stage.group("governor"),
+        component: &component("order"),
+        plugin: "",
+        binding: &target_ms.map_or(String::new(), catch_up),
+        dead_letter: "{ topic = \"dead\" }",
+        targets: &order::target("public.orders"),
+    })
+}
+
+fn curve(idle: &Distribution, settings: &[Setting]) -> Curve {
+    let columns =
+        [("drain s", 1), ("of none", 2), ("records/s", 0), ("reads", 0), ("p50 ms", 2), ("p99 ms", 2), ("max ms", 1)];
+    let mut curve = Curve::new("governor", CURVE, "target latency", &columns);
+    #[expect(clippy::cast_precision_loss, reason = "a count far below 2^53")]
+    let line = |drained: [f64; 3], reads: &Distribution| {
+        [&drained[..], &[reads.len() as f64], &reading::figures(reads)].concat()
+    };
+    curve.add("nothing to drain", &line([f64::NAN; 3], idle));
+    let median = |values: &[f64]| Distribution::new(values.iter().copied()).percentile(50);
+    let unthrottled = settings.first().map_or(f64::NAN, |setting| median(&setting.seconds));
+    for setting in settings {
+        let seconds = median(&setting.seconds);
+        let reads = Distribution::new(setting.reads.iter().copied());
+        curve.add(&*setting.label, &line([seconds, seconds / unthrottled, median(&setting.rates)], &reads));
+    }
+    curve
+}

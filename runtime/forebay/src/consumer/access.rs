@@ -1,0 +1,290 @@
+//! Access to a sink: its breaker, each binding's share of its connections, and how long it took lately.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use forebay_core::policy::breaker::{Answer, Breaker, State};
+use forebay_core::verdict::{Cause, Reason, Verdict};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+/// The transactions whose latency is told.
+const RECENT: usize = 512;
+
+/// The accesses of a process, by sink.
+#[derive(Debug, Clone, Default)]
+pub struct Accesses(Arc<Mutex<BTreeMap<String, Arc<Access>>>>);
+
+/// One sink's.
+#[derive(Debug)]
+pub struct Access {
+    name: String,
+    started: Instant,
+    books: Mutex<Books>,
+    left: Notify,
+    /// How often the breaker has closed: lanes that wait for the sink follow it.
+    closings: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct Books {
+    breaker: Breaker,
+    /// What the fault said that opened the breaker last.
+    why: String,
+    /// The connections there are.
+    connections: usize,
+    /// The bindings that use it.
+    users: BTreeMap<String, User>,
+    recent: VecDeque<Duration>,
+}
+
+/// A binding, in all its versions.
+#[derive(Debug, Default)]
+struct User {
+    shares: usize,
+    /// The connections that it holds.
+    held: usize,
+}
+
+/// A binding's share of a sink.
+#[derive(Debug)]
+pub(super) struct Share {
+    access: Arc<Access>,
+    binding: String,
+}
+
+/// A use of a sink under way.
+#[derive(Debug)]
+pub(super) struct Pass<'a> {
+    share: &'a Share,
+    begun: Instant,
+    holds_connection: bool,
+    is_told: bool,
+}
+
+impl Accesses {
+    /// Returns a binding's share of a sink with so many connections.
+    pub(super) fn share(&self, sink: &str, connections: usize, binding: &str) -> Share {
+        let mut all = self.0.lock();
+        let access = all.entry(sink.to_owned()).or_insert_with(|| Arc::new(Access::new(sink, connections)));
+        access.books.lock().users.entry(binding.to_owned()).or_default().shares += 1;
+        Share { access: Arc::clone(access), binding: binding.to_owned() }
+    }
+}
+
+impl Access {
+    fn new(name: &str, connections: usize) -> Self {
+        let books = Books {
+            breaker: Breaker::default(),
+            why: String::new(),
+            connections,
+            users: BTreeMap::new(),
+            recent: VecDeque::with_capacity(RECENT),
+        };
+        Self {
+            name: name.to_owned(),
+            started: Instant::now(),
+            books: Mutex::new(books),
+            left: Notify::new(),
+            closings: watch::Sender::new(0),
+        }
+    }
+
+    /// Returns the breaker's state.
+    pub fn breaker(&self) -> State {
+        self.books.lock().breaker.state()
+    }
+
+    /// Returns the median and the 99th percentile of the last transactions.
+    pub fn latency(&self) -> Option<(Duration, Duration)> {
+        let mut recent: Vec<Duration> = self.books.lock().recent.iter().copied().collect();
+        recent.sort_unstable();
+        let last = recent.len().checked_sub(1)?;
+        Some((*recent.get(last / 2)?, *recent.get(last * 99 / 100)?))
+    }
+
+    /// Waits a moment, or says that the sink is out of reach.
+    async fn ask(&self, lane: u64) -> Result<(), Verdict> {
+        loop {
+            let now = self.now();
+            let at = {
+                let mut books = self.books.lock();
+                let before = books.breaker.state();
+                match books.breaker.ask(lane, now) {
+                    Answer::Go => return Ok(()),
+                    Answer::NotBefore(at) if before == State::Closed => at,
+                    Answer::NotBefore(at) => {
+                        let message = format!("sink `{}` is out of reach: {}", self.name, books.why);
+                        let cause = Cause::new(Reason::Database, message).with_wait(at.saturating_sub(now));
+                        return Err(Verdict::Unavailable(cause));
+                    }
+                }
+            };
+            tokio::time::sleep_until(self.started + at).await;
+        }
+    }
+
+    fn tell(&self, verdict: Option<&Verdict>) {
+        let now = self.now();
+        let mut books = self.books.lock();
+        let before = books.breaker.state();
+        match verdict.map_or(Reach::There, reach) {
+            Reach::Away(why) => {
+                let jitter = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+                books.breaker.failed(jitter, now);
+                books.why = why.to_owned();
+            }
+            Reach::There => books.breaker.succeeded(now),
+            Reach::Unsaid => books.breaker.given_up(now),
+        }
+        let (state, closings) = (books.breaker.state(), books.breaker.closings());
+        drop(books);
+        match (before, state) {
+            (State::Closed, State::Open) => warn!(sink = self.name, "the breaker opens: the sink is out of reach"),
+            (State::Open | State::HalfOpen, State::Closed) => info!(sink = self.name, "the breaker closes"),
+            _ => {}
+        }
+        self.closings.send_if_modified(|known| std::mem::replace(known, closings) != closings);
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+impl Books {
+    /// Whether a binding may have one more connection: one is kept for each other that has none.
+    fn has_room(&self, binding: &str) -> bool {
+        let held: usize = self.users.values().map(|user| user.held).sum();
+        let kept = self.users.iter().filter(|(name, user)| *name != binding && user.held == 0).count();
+        let own = self.users.get(binding).map_or(0, |user| user.held);
+        held < self.connections && (own == 0 || held + kept < self.connections)
+    }
+}
+
+impl Share {
+    /// Returns what is told of the sink.
+    pub(super) fn access(&self) -> &Arc<Access> {
+        &self.access
+    }
+
+    /// Tells each time that the sink is back.
+    pub(super) fn follow(&self) -> watch::Receiver<u64> {
+        self.access.closings.subscribe()
+    }
+
+    /// Asks a question of the sink, unless it is out of reach.
+    pub(super) async fn ask<T>(
+        &self,
+        lane: u64,
+        question: impl Future<Output = Result<T, Verdict>>,
+    ) -> Result<T, Verdict> {
+        self.access.ask(lane).await?;
+        let mut pass = Pass { share: self, begun: Instant::now(), holds_connection: false, is_told: false };
+        let answer = question.await;
+        pass.is_told = true;
+        self.access.tell(answer.as_ref().err());
+        answer
+    }
+
+    /// Waits for a connection of this binding's share.
+    ///
+    /// # Errors
+    /// Where the sink is out of reach.
+    pub(super) async fn enter(&self, lane: u64) -> Result<Pass<'_>, Verdict> {
+        loop {
+            let left = self.access.left.notified();
+            {
+                let mut books = self.access.books.lock();
+                if books.has_room(&self.binding) {
+                    books.users.entry(self.binding.clone()).or_default().held += 1;
+                    break;
+                }
+            }
+            left.await;
+        }
+        let mut pass = Pass { share: self, begun: Instant::now(), holds_connection: true, is_told: true };
+        self.access.ask(lane).await?;
+        (pass.begun, pass.is_told) = (Instant::now(), false);
+        Ok(pass)
+    }
+}
+
+impl Pass<'_> {
+    /// The use has ended so.
+    pub(super) fn end<T>(mut self, result: &Result<T, Verdict>) {
+        self.is_told = true;
+        let access = &self.share.access;
+        if result.is_ok() {
+            let mut books = access.books.lock();
+            if books.recent.len() >= RECENT {
+                books.recent.pop_front();
+            }
+            books.recent.push_back(self.begun.elapsed());
+        }
+        access.tell(result.as_ref().err());
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        let access = &self.share.access;
+        let mut books = access.books.lock();
+        if self.holds_connection
+            && let Some(user) = books.users.get_mut(&self.share.binding)
+        {
+            user.held -= 1;
+        }
+        if !self.is_told {
+            books.breaker.given_up(access.now());
+        }
+        drop(books);
+        if self.holds_connection {
+            access.left.notify_waiters();
+        }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut books = self.access.books.lock();
+        let user = books.users.get_mut(&self.binding);
+        if user.is_some_and(|user| {
+            user.shares -= 1;
+            user.shares == 0
+        }) {
+            books.users.remove(&self.binding);
+        }
+        drop(books);
+        self.access.left.notify_waiters();
+    }
+}
+
+/// What a failure says of a sink.
+#[derive(Debug, PartialEq, Eq)]
+enum Reach<'a> {
+    /// It answered: whatever it said, it is there.
+    There,
+    /// Nobody asked it, or nobody knows.
+    Unsaid,
+    /// It could not be reached, or can not work.
+    Away(&'a str),
+}
+
+/// Says what a failure says of the sink. A lock, a deadlock, a statement that took too long is its target's.
+fn reach(verdict: &Verdict) -> Reach<'_> {
+    match verdict {
+        Verdict::Unknown(why) => Reach::Away(why),
+        Verdict::Unavailable(cause) | Verdict::Misconfigured(cause) if cause.reason != Reason::Database => {
+            match cause.reason {
+                Reason::Schema | Reason::Permission | Reason::Position | Reason::Fenced => Reach::There,
+                _ => Reach::Unsaid,
+            }
+        }
+        Verdict::Unavailable(cause) if !cause.is_of_target => Reach::Away(&cause.message),
+        Verdict::Unavailable(_) | Verdict::Misconfigured(_) | Verdict::Record(_) | Verdict::Fenced => Reach::There,
+    }
+}
