@@ -11,7 +11,7 @@ use crate::stage::{DATABASE, Stage};
 use crate::table::Table;
 
 /// Records a second, the highest first.
-const RATES: [u64; 7] = [100_000, 75_000, 50_000, 40_000, 30_000, 20_000, 10_000];
+const RATES: [u64; 7] = [150_000, 100_000, 75_000, 50_000, 30_000, 20_000, 10_000];
 /// The runtime is stopped at the highest rate that holds, and is not above this one: it needs room to catch up.
 const STOPPED_AT_MOST: u64 = 50_000;
 const MALFORMED: u64 = 47;
@@ -30,7 +30,8 @@ const FRESH: f64 = 2.0;
 
 const WHAT: &str =
     "driver locations, 12 partitions, 35 % of the records in three of them, 47 malformed; CPU seconds per million";
-const STOP: &str = "`forebay run` stopped while the producer goes on, and started again: until lag is what it was before";
+const STOP: &str =
+    "`forebay run` stopped while the producer goes on, and started again: until lag is what it was before";
 const LAG: &str = "the same run from its beginning: records behind";
 
 /// What a rate came to.

@@ -68,7 +68,7 @@ async fn through_by_hand(stage: &Stage, samples: usize) -> anyhow::Result<Distri
     let (topic, group) = ("latency-by-hand", stage.group("latency"));
     stage.kafka().create_topic(topic, 1, &[]).await;
     stage.empty("public.orders").await;
-    let (command, _told) = stage.own("by-hand", topic, &group, samples + WARM)?;
+    let (command, _told) = stage.own("side-by-hand", topic, &group, samples + WARM)?;
     let log = stage.folder().join(format!("{group}.log"));
     let _process = Process::start("side", command, &log, libc::SIGKILL);
     sample(stage, topic, samples).await

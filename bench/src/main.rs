@@ -63,20 +63,20 @@ struct Args {
     side: Option<Side>,
 }
 
-/// What a round starts in a process of its own.
+/// What a round starts in a process of its own. No row may be called by one of these words.
 #[derive(Subcommand)]
 enum Side {
     /// librdkafka's poll loop and a counter
-    #[command(hide = true)]
+    #[command(name = "side-poll", hide = true)]
     Poll(side::Given),
     /// A consumer as one would write it by hand
-    #[command(hide = true)]
+    #[command(name = "side-by-hand", hide = true)]
     ByHand(side::Given),
     /// The producer of driver locations
-    #[command(hide = true)]
+    #[command(name = "side-produce", hide = true)]
     Produce(produce::Offer),
     /// The runtime with the handler compiled in
-    #[command(hide = true)]
+    #[command(name = "side-native", hide = true)]
     Native {
         /// The manifest
         manifest: camino::Utf8PathBuf,

@@ -90,7 +90,7 @@ impl<'a> Offering<'a> {
         let client = stage.postgres().connect(DATABASE).await;
         let progress = stage.folder().join(format!("{group}.progress"));
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["produce", "--bootstrap", &stage.kafka().bootstrap(), "--topic", &topic]).arg("--progress");
+        command.args(["side-produce", "--bootstrap", &stage.kafka().bootstrap(), "--topic", &topic]).arg("--progress");
         command.arg(&progress).args(["--rate", &offered.rate.to_string()]);
         command.args(["--malformed", &offered.malformed.to_string(), "--among", &offered.among.to_string()]);
         let log = stage.folder().join(format!("{group}.producer.log"));

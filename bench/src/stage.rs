@@ -128,8 +128,8 @@ impl Stage {
         self.empty("public.orders, public.checked").await;
         let group = self.group("bench");
         let (command, told) = match side {
-            Side::Poll => self.own("poll", topic.name, &group, topic.records)?,
-            Side::ByHand => self.own("by-hand", topic.name, &group, topic.records)?,
+            Side::Poll => self.own("side-poll", topic.name, &group, topic.records)?,
+            Side::ByHand => self.own("side-by-hand", topic.name, &group, topic.records)?,
             Side::Runtime(handler, table, reuse) => {
                 let manifest = self.manifest(topic.name, &group, (handler, table, reuse))?;
                 let command = match handler {
@@ -240,6 +240,6 @@ pub(crate) fn component(name: &str) -> String {
 /// Returns the command of the runtime in this binary, with the handler compiled in.
 fn native(manifest: &ManifestFile) -> anyhow::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg("native").arg(&manifest.path);
+    command.arg("side-native").arg(&manifest.path);
     Ok(command)
 }

@@ -35,7 +35,7 @@ impl App {
     pub fn start(path: &Utf8Path) -> Result<Self, Error> {
         let manifest = load::manifest(path)?;
         let host = host::start()?;
-        let mut errors = Vec::new();
+        let mut errors: Vec<Error> = host::has_room(&manifest).err().into_iter().collect();
         let plugins = load::plugins(&manifest, &host).unwrap_or_else(|error| {
             errors.push(error);
             BTreeMap::new()

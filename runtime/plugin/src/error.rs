@@ -191,17 +191,6 @@ pub enum HandleError {
         /// How long it was waited for.
         after: Duration,
     },
-    /// All outcomes of a batch together are more than is held in memory.
-    #[error(
-        "the handler gave back more than {} MiB for the first {records} records of one batch; make it give back less, or lower `batch` (`max-records`)",
-        .limit >> 20
-    )]
-    Output {
-        /// How many records it was given.
-        records: usize,
-        /// What is held in memory, in bytes.
-        limit: usize,
-    },
     /// The host is being stopped.
     #[error("the plugin host is being stopped")]
     Stopped,
@@ -215,7 +204,7 @@ impl HandleError {
     pub fn verdict(&self, plugin: &str) -> Verdict {
         let message = format!("plugin `{plugin}`: {self}");
         match self {
-            Self::Init { .. } | Self::Output { .. } => Verdict::Misconfigured(Cause::new(Reason::Plugin, message)),
+            Self::Init { .. } => Verdict::Misconfigured(Cause::new(Reason::Plugin, message)),
             Self::WallClock { .. } => Verdict::Unavailable(Cause::new(Reason::Machine, message)),
             Self::Stopped | Self::Internal(_) => Verdict::Unavailable(Cause::new(Reason::Plugin, message)),
         }

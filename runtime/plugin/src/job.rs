@@ -18,6 +18,18 @@ pub struct Job {
     pub headers: Arc<Headers>,
     /// What the host checks in each outcome.
     pub check: Arc<dyn Check>,
+    /// Whose work it is: bindings share the workers' time.
+    pub binding: Arc<str>,
+    /// The bytes that all outcomes together may have. The answer is shorter where they would be more: at least one outcome,
+    /// and none from where the room ended.
+    pub output_bytes: usize,
+    /// Whether one instance runs all of it, in order; otherwise it is cut, and several workers share it.
+    pub is_whole: bool,
+}
+
+impl Job {
+    /// The most that is held of one batch where nothing else bounds it.
+    pub const OUTPUT_BYTES: usize = 512 << 20;
 }
 
 /// The host-side check of the contract: unknown targets and columns, values that do not fit, missing keys.

@@ -7,6 +7,7 @@
 //! one call per record. What goes wrong inside the guest is a [`Fault`](forebay_core::fault::Fault) of exactly one record;
 //! what goes wrong around it is a [`HandleError`], which convicts no record.
 
+mod assembly;
 mod bindings;
 pub mod builtin;
 mod cache;
@@ -27,6 +28,7 @@ mod metrics;
 pub mod native;
 mod plugin;
 mod pool;
+mod queue;
 mod trap;
 mod watch;
 mod worker;

@@ -7,8 +7,6 @@ pub(crate) const EFFECTS_MAX: usize = 10_000;
 /// The most bytes that one call brings out of the guest, counted in the host's own sizes.
 pub(crate) const OUTPUT_BYTES_MAX: usize = 16 << 20;
 
-/// The most bytes of all outcomes of one batch. An honest handler's are counted against the budget long before.
-pub(crate) const BATCH_OUTPUT_BYTES_MAX: usize = if cfg!(test) { 64 << 20 } else { 512 << 20 };
 /// What one instance may be made of, whether it comes from the pool or is mapped when it is made: what interpreters need,
 /// dozens of modules linked together with large tables.
 pub(crate) const CORE_INSTANCES_MAX: u32 = 200;

@@ -1,5 +1,6 @@
 //! A loaded plugin: what new instances are made from, and what is counted over all of them.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use forebay_core::manifest::settings::Instances;
@@ -11,6 +12,9 @@ use crate::metrics::MetricsSnapshot;
 /// How long a peak of memory counts: it is seen for one window at least and for two at most.
 const PEAK_WINDOW: Duration = Duration::from_secs(60);
 
+/// What a record is taken to cost before any was seen, in nanoseconds.
+const COST: u64 = 20_000;
+
 /// A component that was checked, compiled and initialised, ready to run.
 pub struct Plugin {
     pub(crate) template: Template,
@@ -19,6 +23,8 @@ pub struct Plugin {
     world: &'static str,
     peak: Mutex<Peak>,
     metrics: Mutex<MetricsSnapshot>,
+    /// What a record costs on a worker, in nanoseconds, as it was lately.
+    cost: AtomicU64,
 }
 
 /// The largest instance of this window of time and of the one before.
@@ -32,7 +38,29 @@ struct Peak {
 impl Plugin {
     pub(crate) fn new(template: Template, instances: Instances, digest: String, world: &'static str) -> Self {
         let peak = Peak { window_start: Instant::now(), current: 0, previous: 0 };
-        Self { template, instances, digest, world, peak: Mutex::new(peak), metrics: Mutex::default() }
+        Self {
+            template,
+            instances,
+            digest,
+            world,
+            peak: Mutex::new(peak),
+            metrics: Mutex::default(),
+            cost: AtomicU64::new(COST),
+        }
+    }
+
+    /// Returns what a record costs on a worker, as it was lately.
+    pub(crate) fn cost(&self) -> Duration {
+        Duration::from_nanos(self.cost.load(Ordering::Relaxed))
+    }
+
+    /// So many records took so long.
+    pub(crate) fn learn(&self, took: Duration, records: usize) {
+        if records > 0 {
+            let nanos = u64::try_from(took.as_nanos() / records as u128).unwrap_or(u64::MAX);
+            let before = self.cost.load(Ordering::Relaxed);
+            self.cost.store(before / 4 * 3 + nanos / 4, Ordering::Relaxed);
+        }
     }
 
     /// Returns its name in the manifest.

@@ -3,6 +3,7 @@
 //! A record that fails in any way costs its instance. It runs once more alone in a fresh one, and the rest goes on in
 //! another fresh one, so that no record ever runs in an instance that has seen a failure.
 
+use std::ops::Range;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
@@ -16,7 +17,6 @@ use crate::convert::{self, LoweredHeader};
 use crate::error::HandleError;
 use crate::instance::{Instance, StartError};
 use crate::job::Job;
-use crate::limits::BATCH_OUTPUT_BYTES_MAX;
 use crate::plugin::Plugin;
 use crate::trap::{Failed, Telling};
 use forebay_core::outcome::Handled;
@@ -39,6 +39,17 @@ struct Kept {
     batches_left: u32,
 }
 
+/// Whether a worker goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// With the next record.
+    On,
+    /// What is done so far is the answer.
+    End,
+    /// Nobody wants an answer.
+    Abandon,
+}
+
 /// One job under way.
 struct Run<'a> {
     plugin: &'a Plugin,
@@ -56,37 +67,35 @@ struct Run<'a> {
 }
 
 impl Worker {
-    /// Runs a job, or what of it is still wanted.
+    /// Runs some of a job's records, as long as `flow` says so: it is asked before the first one and after each.
     pub(crate) fn run(
         &mut self,
         plugin: &Arc<Plugin>,
         job: &Job,
-        is_wanted: impl Fn() -> bool,
+        range: Range<usize>,
+        mut flow: impl FnMut(Option<&Handled>) -> Flow,
     ) -> Result<Vec<Handled>, HandleError> {
-        let Some(records) = job.records.get(job.range.clone()) else {
-            return Err(HandleError::Internal(format!(
-                "no records {:?} in a batch of {}",
-                job.range,
-                job.records.len()
-            )));
+        let Some(records) = job.records.get(range.clone()) else {
+            return Err(HandleError::Internal(format!("no records {range:?} in a batch of {}", job.records.len())));
         };
         let (instance, batches_left) = self.take(plugin);
         let is_kept = instance.is_some();
         let mut run = Run::begin(plugin, job, instance);
         let mut handled = Vec::with_capacity(records.len());
         let mut has_failed = false;
-        let mut bytes = 0_usize;
         for record in records {
-            if !is_wanted() {
-                return Err(HandleError::Stopped);
+            match flow(handled.last()) {
+                Flow::On => {}
+                Flow::End => break,
+                Flow::Abandon => return Err(HandleError::Stopped),
             }
             let one = run.record(record)?;
             has_failed |= one.runs > 1;
-            bytes = bytes.saturating_add(one.bytes());
-            if bytes > BATCH_OUTPUT_BYTES_MAX {
-                return Err(HandleError::Output { records: handled.len() + 1, limit: BATCH_OUTPUT_BYTES_MAX });
-            }
             handled.push(one);
+        }
+        // The last one is counted as well.
+        if handled.len() == records.len() {
+            flow(handled.last());
         }
         let batches_left = if is_kept && !has_failed { batches_left } else { lifetime(plugin) };
         let instance = run.finish();

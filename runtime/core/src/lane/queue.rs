@@ -12,12 +12,20 @@ pub(super) struct Queue {
     bytes: usize,
     /// When the first of them came; none while it is empty.
     since: Option<Duration>,
+    /// When the last one came, be it gone by now.
+    last: Option<Duration>,
+    /// Whether the first one came after a pause that is longer than it would linger: nobody comes to join it.
+    is_alone: bool,
 }
 
 impl Queue {
-    pub(super) fn push(&mut self, record: Record, now: Duration) {
+    pub(super) fn push(&mut self, record: Record, limits: &BatchLimits, now: Duration) {
         self.bytes += record.payload_bytes();
+        if self.since.is_none() {
+            self.is_alone = self.last.is_none_or(|last| now.saturating_sub(last) > limits.linger);
+        }
         self.since.get_or_insert(now);
+        self.last = Some(now);
         self.records.push_back(record);
     }
 
@@ -34,9 +42,9 @@ impl Queue {
         self.records.len() >= limits.max_records.get() || self.bytes >= limits.max_bytes.get()
     }
 
-    /// Returns when the first record has lingered long enough.
+    /// Returns when the first record has lingered long enough. After a pause it does not linger at all.
     pub(super) fn lingers_until(&self, limits: &BatchLimits) -> Option<Duration> {
-        self.since.map(|since| since + limits.linger)
+        self.since.map(|since| if self.is_alone { since } else { since + limits.linger })
     }
 
     /// Takes the records of one batch: at least one, and no more than the limits allow.
@@ -54,6 +62,7 @@ impl Queue {
         self.bytes -= taken.iter().map(Record::payload_bytes).sum::<usize>();
         // What stays behind has lingered already, but its time was not noted one by one.
         self.since = (!self.records.is_empty()).then_some(now);
+        self.is_alone = false;
         taken
     }
 

@@ -4,6 +4,7 @@ pub mod alike;
 pub mod backoff;
 pub mod breaker;
 pub mod decide;
+pub mod fair;
 pub mod flood;
 pub mod governor;
 pub mod rate;

@@ -47,6 +47,8 @@ pub struct Needs {
 pub struct Binding {
     /// What the manifest says.
     pub settings: settings::Binding,
+    /// Its name, for whoever shares with others.
+    pub(super) name: Arc<str>,
     /// The headers that the handler gets.
     pub headers: Arc<settings::Headers>,
     /// What it works with.
@@ -97,6 +99,7 @@ impl Binding {
             steering: Arc::new(steering),
             share: None,
             room: Arc::new(Room::new(room_bytes)),
+            name: settings.name.as_str().into(),
             headers: Arc::new(settings.headers.clone()),
             settings,
             needs,
@@ -119,6 +122,7 @@ impl Binding {
     pub(super) async fn succeed(&self, settings: settings::Binding, plugin: Arc<Plugin>) -> Result<Self, Verdict> {
         let needs = Needs { plugin, ..self.needs.clone() };
         let next = Self {
+            name: self.name.clone(),
             headers: Arc::new(settings.headers.clone()),
             settings,
             needs,

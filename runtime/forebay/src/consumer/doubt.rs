@@ -41,7 +41,7 @@ pub(super) async fn run(
         if care.is_noted(record.offset) {
             note(Some(record.offset)).await?;
         }
-        handled.extend(compute::run(binding, prepared, command, index..index + 1).await?);
+        handled.extend(compute::run(binding, prepared, command, index..index + 1, usize::MAX).await?);
     }
     // All of them passed: what comes now is in doubt no more.
     note(None).await?;

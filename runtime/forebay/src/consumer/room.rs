@@ -54,6 +54,11 @@ impl Room {
         NonZeroUsize::new(bytes).map_or(BATCH_MIN, |bytes| bytes.max(BATCH_MIN))
     }
 
+    /// Returns how much of a reservation outcomes may have.
+    pub(super) fn output_bytes(permit: &Permit) -> usize {
+        (permit.bytes() / COPIES).max(BATCH_MIN.get())
+    }
+
     /// Waits for room for what `bytes` of records will become.
     pub(super) async fn reserve(&self, bytes: usize) -> Permit {
         let expected = self.expected(bytes);

@@ -73,6 +73,19 @@ pub struct Measured {
     pub memory: usize,
 }
 
+/// Some records through one instance, in order.
+fn job(records: Records, count: usize, headers: Arc<Headers>) -> Job {
+    Job {
+        range: 0..count.min(records.len()),
+        records,
+        headers,
+        check: Arc::new(NoCheck),
+        binding: "bench".into(),
+        output_bytes: Job::OUTPUT_BYTES,
+        is_whole: true,
+    }
+}
+
 struct NoCheck;
 
 impl Check for NoCheck {
@@ -151,8 +164,7 @@ async fn sound(
 ) -> Result<(Vec<usize>, usize), Error> {
     let all: Vec<usize> = (0..samples.len()).collect();
     let (records, headers) = (samples.records(&all), headers.clone());
-    let handled =
-        host.handle(plugin, Job { range: 0..records.len(), records, headers, check: Arc::new(NoCheck) }).await;
+    let handled = host.handle(plugin, job(records, all.len(), headers)).await;
     let handled = handled.map_err(|error| Error::new(ErrorKind::Plugin, error.to_string()))?;
     let is_sound = |index: &usize| handled.get(*index).is_some_and(|handled| handled.result.is_ok());
     let sound: Vec<usize> = all.into_iter().filter(is_sound).collect();
@@ -193,7 +205,7 @@ struct Lane<'h> {
 impl Lane<'_> {
     async fn run(&self, plugin: &Arc<Plugin>, count: usize) -> Result<Duration, Error> {
         let (records, headers) = (self.records.clone(), self.headers.clone());
-        let job = Job { range: 0..count.min(records.len()), records, headers, check: Arc::new(NoCheck) };
+        let job = job(records, count, headers);
         let start = Instant::now();
         let handled = self.host.handle(plugin, job).await;
         handled.map_err(|error| Error::new(ErrorKind::Plugin, error.to_string()))?;

@@ -157,9 +157,19 @@ impl<'h> Bench<'h> {
                 records: records.clone(),
                 headers: self.headers.clone(),
                 check: self.check.clone(),
+                binding: self.plugin.name().into(),
+                output_bytes: Job::OUTPUT_BYTES,
+                is_whole: true,
             };
+            let count = job.range.len();
             let done = self.host.handle(&self.plugin, job).await;
-            handled.extend(done.map_err(|error| Error::new(ErrorKind::Plugin, error.to_string()))?);
+            let done = done.map_err(|error| Error::new(ErrorKind::Plugin, error.to_string()))?;
+            if done.len() < count {
+                let (limit, done) = (Job::OUTPUT_BYTES >> 20, done.len());
+                let message = format!("the handler gave back more than {limit} MiB for the first {done} samples");
+                return Err(Error::new(ErrorKind::Plugin, message));
+            }
+            handled.extend(done);
         }
         Ok(handled)
     }

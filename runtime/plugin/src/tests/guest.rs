@@ -123,6 +123,9 @@ pub(super) fn job(values: &[&str], range: Range<usize>) -> Job {
         range,
         headers: Arc::new(Headers::All),
         check: Arc::new(Checked),
+        binding: "orders".into(),
+        output_bytes: 64 << 20,
+        is_whole: true,
     }
 }
 

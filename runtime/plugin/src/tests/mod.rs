@@ -6,5 +6,6 @@ mod handling;
 mod hostile;
 mod lines;
 mod loading;
+mod sharing;
 
 pub(crate) use guest::Folder;

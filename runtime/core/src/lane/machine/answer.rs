@@ -89,7 +89,7 @@ impl Lane {
             if record.offset >= self.expected {
                 self.expected = record.offset + 1;
                 self.has_progress = true;
-                self.queue.push(record, now);
+                self.queue.push(record, &self.settings.batch, now);
             } else if self.has_progress {
                 let (topic, partition, expected) = (&record.topic, record.partition, self.expected);
                 let cause = Cause::new(

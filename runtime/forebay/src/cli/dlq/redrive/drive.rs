@@ -109,6 +109,9 @@ impl Drive {
                 range: 0..1,
                 headers: self.binding.headers.clone(),
                 check: self.prepared.check.clone(),
+                binding: self.prepared.origin.binding.as_str().into(),
+                output_bytes: Job::OUTPUT_BYTES,
+                is_whole: true,
             };
             self.binding.needs.host.handle(plugin, job).await.map_err(|error| error.verdict(plugin.name()))
         });
