@@ -7,11 +7,16 @@ use crate::{setup, shell};
 
 /// The modules of the integration tests in which servers, processes and wires break.
 const SCENARIOS: &[&str] = &[
+    "backlogs::",
+    "breaker::",
     "brokers::",
     "guilty::",
+    "locked::",
     "memory::",
     "outages::",
     "quarrels::",
+    "rates::",
+    "slowed::",
     "soak::",
     "spine::",
     "starved::",
@@ -51,6 +56,8 @@ pub(crate) fn run(root: &Path, name: Option<&str>, soak: Option<Seconds>, seed: 
     shell::run(&mut shell::cargo(root, &["build", "--workspace", "--features", "forebay/failpoints"]))?;
     let mut command = shell::cargo(root, &["test", "--workspace", "--features", "forebay/failpoints"]);
     command.args(["--test", "integration", "--", "--nocapture"]);
+    // The ordinary test command runs the long ones at a tenth of their size.
+    command.env("FOREBAY_WHOLE", "1");
     match (name, soak) {
         (Some(name), _) => drop(command.arg(name)),
         (None, Some(_)) => drop(command.arg("soak::")),

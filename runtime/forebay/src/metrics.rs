@@ -118,25 +118,10 @@ impl Metrics {
                 r,
                 IntGauge::with_opts(opts("buffered_bytes", "bytes between Kafka and their terminal state"))?,
             )?,
-            breaker_state: add(
-                r,
-                IntGaugeVec::new(opts("breaker_state", "0 closed, 1 open, 2 half-open"), &["sink"])?,
-            )?,
-            rate_limit: add(
-                r,
-                GaugeVec::new(opts("rate_limit_records_per_second", "this process's share of the rate"), &["binding"])?,
-            )?,
-            governor_limit: add(
-                r,
-                GaugeVec::new(
-                    opts("governor_limit_records", "records that may be under way to the sink"),
-                    &["binding"],
-                )?,
-            )?,
-            governor_under_way: add(
-                r,
-                IntGaugeVec::new(opts("governor_under_way_records", "records under way to the sink"), &["binding"])?,
-            )?,
+            breaker_state: gauge(r, "breaker_state", "0 closed, 1 open, 2 half-open", "sink")?,
+            rate_limit: share(r, "rate_limit_records_per_second", "this process's share of the rate")?,
+            governor_limit: share(r, "governor_limit_records", "records that may be under way to the sink")?,
+            governor_under_way: gauge(r, "governor_under_way_records", "records under way to the sink", "binding")?,
             codes: Mutex::default(),
             registry,
         })
@@ -189,6 +174,15 @@ fn opts(name: &str, help: &str) -> Opts {
 fn add<C: Collector + Clone + 'static>(registry: &Registry, metric: C) -> Result<C, prometheus::Error> {
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str, label: &str) -> Result<IntGaugeVec, prometheus::Error> {
+    add(registry, IntGaugeVec::new(opts(name, help), &[label])?)
+}
+
+/// A gauge of each binding that is no whole number.
+fn share(registry: &Registry, name: &str, help: &str) -> Result<GaugeVec, prometheus::Error> {
+    add(registry, GaugeVec::new(opts(name, help), &["binding"])?)
 }
 
 fn counter(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {

@@ -65,13 +65,13 @@ impl Pool {
 /// Cuts a job so that each piece takes a few milliseconds, if its records cost what the last ones did.
 fn pieces(job: &Job, cost: Duration) -> Vec<Range<usize>> {
     let Range { start, end } = job.range;
-    if job.is_whole || end <= start {
-        return vec![start..end];
-    }
-    let size = usize::try_from(PIECE.as_nanos() / cost.as_nanos().max(1)).unwrap_or(usize::MAX).max(LEAST);
-    let count = (end - start).div_ceil(size);
-    let size = (end - start).div_ceil(count);
-    (start..end).step_by(size).map(|from| from..(from + size).min(end)).collect()
+    let least = if job.is_whole { usize::MAX } else { LEAST };
+    let size = usize::try_from(PIECE.as_nanos() / cost.as_nanos().max(1)).unwrap_or(usize::MAX).max(least);
+    let length = end.saturating_sub(start);
+    // Of the same size, and an empty job is a piece as well.
+    let count = length.div_ceil(size).max(1);
+    let size = length.div_ceil(count).max(1);
+    (start..end.max(start + 1)).step_by(size).map(|from| from..(from + size).min(end)).collect()
 }
 
 impl Drop for Pool {

@@ -7,8 +7,8 @@ use forebay_tests::forebay::Forebay;
 use forebay_tests::kafka::Kafka;
 use forebay_tests::manifest::Binding;
 use forebay_tests::names::Names;
-use forebay_tests::postgres::Postgres;
 use forebay_tests::oracle;
+use forebay_tests::postgres::Postgres;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -116,7 +116,8 @@ async fn a_locked_table_stops_its_own_binding_and_no_other_of_the_sink() {
     let manifest = manifest.target("free", &table("free", ""));
     let manifest = manifest.sink_key("pool-size", "3").sink_key("timeouts", "{ lock = \"1s\" }");
     let (held, free) = (scene.names.topic.as_str(), other.topic.as_str());
-    let forebay = Forebay::start(&manifest.write(), &[]);
+    let file = manifest.write();
+    let forebay = Forebay::start(&file, &[]);
 
     let (fault, counts) = under_load(&scene, (held, free), &forebay).await;
     fault.assert_one_stops(&scene, &forebay).await;
@@ -146,7 +147,7 @@ impl Fault {
         assert_eq!(*others, BTreeSet::new(), "what else than at work the partitions of the other table were");
         assert_eq!(held.iter().sum::<u64>(), 0, "rows of the locked table");
         assert!(free.iter().all(|rows| *rows > LOAD / 2), "of {LOAD}/s that come in, these are written: {free:?}");
-        assert!(*lag < 2 * LOAD as i64, "{lag} messages behind are two seconds' and more");
+        assert!(*lag < LOAD as i64, "{lag} messages behind: more than a second's");
         assert!(of_held >= 4.0, "only {of_held} tries in vain");
         assert_eq!(of_free, 0.0, "tries in vain of the other binding");
     }

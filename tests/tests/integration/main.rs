@@ -2,6 +2,8 @@
 
 mod alike;
 mod away;
+mod backlogs;
+mod breaker;
 mod brokers;
 mod check;
 mod classes;
@@ -42,6 +44,7 @@ mod refusals;
 mod rows;
 mod scene;
 mod secrets;
+mod slowed;
 mod soak;
 mod spine;
 mod sqlite;

@@ -18,6 +18,8 @@ const PARTITIONS: i32 = 6;
 const CONTAINER: u64 = 256 << 20;
 /// How long the database is away.
 const AWAY: Duration = Duration::from_secs(60);
+/// What waits for it at the least.
+const HELD: u64 = 16 << 20;
 /// How long a backlog may take.
 const DRAIN: Duration = Duration::from_secs(180);
 
@@ -25,14 +27,14 @@ const SCHEMA: &str = "create table orders (order_id text primary key, customer_i
     amount numeric(12, 2) not null, quantity int not null, status text not null, updated_at timestamptz not null)";
 
 /// A backlog of orders, and what runs over it.
-struct Backlog<'a> {
-    scene: Scene<'a>,
-    records: u64,
+pub(crate) struct Backlog<'a> {
+    pub(crate) scene: Scene<'a>,
+    pub(crate) records: u64,
 }
 
 impl<'a> Backlog<'a> {
     /// Produces `records` orders, each with a note that makes its value as long as `length`.
-    async fn new(servers: (&'a Kafka, &'a Postgres), base: &str, records: u64, length: usize) -> Self {
+    pub(crate) async fn new(servers: (&'a Kafka, &'a Postgres), base: &str, records: u64, length: usize) -> Self {
         let start = Instant::now();
         let scene = Scene::new(servers, base, PARTITIONS, SCHEMA).await;
         let mut random = Random(0x5eed_0004);
@@ -54,7 +56,7 @@ impl<'a> Backlog<'a> {
     }
 
     /// Everything but what is about records is as a manifest has it that says nothing.
-    fn manifest(&self) -> Manifest {
+    pub(crate) fn manifest(&self) -> Manifest {
         Manifest::new(self.scene.kafka)
             .warehouse(&self.scene.postgres.url(&self.scene.names.database))
             .plugin("order", Plugin::new(place::component("order")))
@@ -63,7 +65,7 @@ impl<'a> Backlog<'a> {
     }
 
     /// Waits until so many records are applied.
-    async fn until_applied(&self, deadline: Duration, records: u64, forebay: &Forebay) {
+    pub(crate) async fn until_applied(&self, deadline: Duration, records: u64, forebay: &Forebay) {
         let client = self.scene.postgres.connect(&self.scene.names.database).await;
         let applied = async || {
             // Before the first start there is no ledger.
@@ -73,23 +75,23 @@ impl<'a> Backlog<'a> {
         wait::until_or_dump(deadline, &format!("{records} records to be applied"), applied, || forebay.tail()).await;
     }
 
-    /// Stops the database and starts it again; the runtime waits meanwhile.
-    async fn away(&self, forebay: &Forebay) {
+    /// Stops the database and starts it again after so long; the runtime waits meanwhile, with so many bytes or more.
+    pub(crate) async fn away(&self, forebay: &Forebay, away: Duration, least: u64) {
         self.scene.postgres.stop(Stop::Fast).await;
         until_state(forebay, "waiting", &["database: "]).await;
         let before = forebay.metrics().await.sum("forebay_records_total", &[]);
-        tokio::time::sleep(AWAY).await;
+        tokio::time::sleep(away).await;
         let metrics = forebay.metrics().await;
         let after = metrics.sum("forebay_records_total", &[]);
         assert_eq!(before, after, "nothing can be applied without a database");
         let waiting = metrics.sum("forebay_buffered_bytes", &[]) as u64;
         eprintln!("{} MiB waited for the database", mebibytes(waiting));
-        assert!(mebibytes(waiting) > 16, "only {waiting} bytes waited: nothing was held back");
+        assert!(waiting > least, "only {waiting} bytes waited: nothing was held back");
         self.scene.postgres.start_again().await;
     }
 
     /// Drains what is left, looks whether it is exact, and returns the peak.
-    async fn drain(&self, forebay: &Forebay, sampler: &Sampler) -> u64 {
+    pub(crate) async fn drain(&self, forebay: &Forebay, sampler: &Sampler) -> u64 {
         let start = Instant::now();
         self.until_applied(DRAIN, self.records, forebay).await;
         eprintln!("drained in {:?}", start.elapsed());
@@ -146,7 +148,7 @@ async fn two_million_small_records_and_a_database_that_is_away_fit_a_small_conta
     let forebay = Forebay::start(&manifest, &[]);
     let sampler = Sampler::start(forebay.pid());
     backlog.until_applied(MINUTE, 500_000, &forebay).await;
-    backlog.away(&forebay).await;
+    backlog.away(&forebay, AWAY, HELD).await;
     let positions: i64 = backlog.scene.positions().await.values().sum();
     assert!(positions < 1_800_000, "it was away in the middle, not at position {positions}");
     let peak = backlog.drain(&forebay, &sampler).await;
@@ -161,7 +163,7 @@ async fn two_gigabytes_of_large_records_and_a_database_that_is_away_fit_a_small_
     let forebay = Forebay::start(&manifest, &[]);
     let sampler = Sampler::start(forebay.pid());
     backlog.until_applied(MINUTE, 1, &forebay).await;
-    backlog.away(&forebay).await;
+    backlog.away(&forebay, AWAY, HELD).await;
     let positions: i64 = backlog.scene.positions().await.values().sum();
     assert!(positions < 18_000, "it was away at the beginning, not at position {positions}");
     let peak = backlog.drain(&forebay, &sampler).await;

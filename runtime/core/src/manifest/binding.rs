@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use toml::de::DeValue;
 
 use crate::policy::flood::PauseAbove;
+use crate::policy::rate::{Rate, Scope};
 
 use super::node::{Node, Text, shown};
 use super::section::{Section, entries};
-use super::settings::{BatchLimits, Binding, DeadLetter, Headers, Rate, Retry, Scope, Start};
+use super::settings::{BatchLimits, Binding, DeadLetter, Headers, Retry, Start};
 use super::target::{self, TargetDraft};
 use super::{defaults, refused, schema, suggest, units};
 

@@ -6,9 +6,10 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use crate::policy::flood::PauseAbove;
+use crate::policy::rate::Scope;
 
 use super::settings::{
-    Admin, BatchLimits, Fold, Headers, Instances, Missing, OnConflict, PluginLimits, Retry, Scope, Start, Timeouts,
+    Admin, BatchLimits, Fold, Headers, Instances, Missing, OnConflict, PluginLimits, Retry, Start, Timeouts,
 };
 
 /// Every key with its default and its reason.

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use super::secret::Secret;
 use crate::policy::flood::PauseAbove;
+use crate::policy::rate::Rate;
 
 /// A whole manifest.
 #[derive(Debug, Clone)]
@@ -214,27 +215,6 @@ pub struct Binding {
     pub dead_letter: DeadLetter,
     /// Targets in the manifest's order, which is the order of statements.
     pub targets: Vec<Target>,
-}
-
-/// How fast a binding may go. By default as fast as it can.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Rate {
-    /// The most records in any second.
-    pub max: Option<NonZeroU64>,
-    /// Whose records `max` counts.
-    pub scope: Scope,
-    /// How long a transaction of the sink may take before less is sent to it at once.
-    pub target_latency: Option<Duration>,
-}
-
-/// Whose records a rate counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Scope {
-    /// Those of all processes of the group: each takes the share of the partitions that it owns.
-    #[default]
-    Group,
-    /// Each process's own.
-    Process,
 }
 
 /// Where a partition without a position starts.

@@ -5,9 +5,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use forebay_core::manifest::settings::{Rate, Scope};
 use forebay_core::policy::governor::{Governor, Sample};
-use forebay_core::policy::rate::{Full, Limiter};
+use forebay_core::policy::rate::{Full, Limiter, Rate, Scope};
 use forebay_core::verdict::Verdict;
 use parking_lot::Mutex;
 use tokio::sync::Notify;

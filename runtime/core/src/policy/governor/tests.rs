@@ -42,6 +42,7 @@ impl Limit for Vegas {
         self.under_way += if goes { records } else { 0 };
         goes
     }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 8 and 50,000")]
     fn batch_max(&self) -> u64 {
         (self.limit / BATCHES) as u64
     }
@@ -230,7 +231,6 @@ fn ten_processes_come_to_equal_shares_and_the_database_stays_at_its_knee() {
     model.run(seconds(3_600), 80_000.0, 0.3);
     let paces = model.pace(&before, since);
     let (all, index, median) = (paces.iter().sum::<f64>(), fairness(&paces), model.median(since));
-    println!("AIMD: fairness {index:.3}, {all:.0} rows/s of 80,000, median {median:?}");
     assert!(index > 0.95, "{paces:?}");
     assert!(all > 0.85 * 80_000.0 && median < TARGET * 12 / 10, "{all} {median:?}");
     model.processes.truncate(2);
@@ -255,9 +255,7 @@ fn median_of<L: Limit>(processes: usize, limit: impl Fn() -> L) -> Duration {
 fn more_processes_wait_no_longer_as_they_would_with_a_queue_of_each_ones_own() {
     let vegas = || Vegas { limit: START, under_way: 0, least: f64::INFINITY };
     let (one, ten) = (median_of(1, vegas), median_of(10, vegas));
-    println!("Vegas: median {one:?} with one process, {ten:?} with ten");
     assert!(ten > 2 * one, "{one:?} {ten:?}");
     let (one, ten) = (median_of(1, || Governor::new(TARGET)), median_of(10, || Governor::new(TARGET)));
-    println!("AIMD: median {one:?} with one process, {ten:?} with ten");
     assert!(ten < one * 12 / 10, "{one:?} {ten:?}");
 }

@@ -2,6 +2,7 @@
 //! assigned partition; it ends when the partition is revoked or drained.
 
 mod tasks;
+mod wait;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use forebay_sink::{Committed, Pause, Wanted};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{Instant, Interval};
+use tokio::time::Interval;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -28,6 +29,7 @@ use crate::consumer::live::Bindings;
 use crate::consumer::observer;
 use crate::consumer::pace::Owned;
 use crate::consumer::report::Report;
+use crate::consumer::shell::wait::{changed, sleep_until};
 use crate::consumer::surroundings::{Order, Surroundings};
 use crate::consumer::{fetched, terminal};
 use crate::status::LaneName;
@@ -383,19 +385,5 @@ impl Shell {
             (status.state, status.why) = (State::Waiting, Some((self.binding.throttled(), since)));
         }
         self.report.status(status, end);
-    }
-}
-
-async fn changed(receiver: &mut Option<watch::Receiver<u64>>) -> Option<Result<(), watch::error::RecvError>> {
-    match receiver {
-        Some(receiver) => Some(receiver.changed().await),
-        None => std::future::pending().await,
-    }
-}
-
-async fn sleep_until(wake: Option<Instant>) {
-    match wake {
-        Some(wake) => tokio::time::sleep_until(wake).await,
-        None => std::future::pending().await,
     }
 }

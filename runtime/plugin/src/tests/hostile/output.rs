@@ -1,7 +1,6 @@
 //! Guests that give back too much.
 
 use super::{Parts, Row, Siege, host, withstands};
-use crate::HandleError;
 use crate::tests::guest::{job, settings};
 
 /// Gives `len` of case `case` at 2 MiB, in 48 MiB of zeroes.

@@ -7,7 +7,7 @@
 //! of it are in the window.
 
 use std::collections::VecDeque;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 /// The second of "records per second".
@@ -18,6 +18,27 @@ pub const SLACK: u64 = 3;
 
 /// Records are counted in millionths, so that a share of a small rate is exact.
 const ONE: u64 = 1_000_000;
+
+/// How fast a binding may go. By default as fast as it can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rate {
+    /// The most records in any second.
+    pub max: Option<NonZeroU64>,
+    /// Whose records `max` counts.
+    pub scope: Scope,
+    /// How long a transaction of the sink may take before less is sent to it at once.
+    pub target_latency: Option<Duration>,
+}
+
+/// Whose records a rate counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scope {
+    /// Those of all processes of the group: each takes the share of the partitions that it owns.
+    #[default]
+    Group,
+    /// Each process's own.
+    Process,
+}
 
 /// What one process may do of a binding's rate.
 #[derive(Debug, Clone)]
