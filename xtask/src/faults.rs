@@ -46,8 +46,8 @@ impl FromStr for Seconds {
     }
 }
 
-/// Sets the machine up and runs the scenarios whose name contains `name`; all of them, or with a length of the soak just
-/// that, where no name is given.
+/// Sets the machine up and runs the scenarios whose name contains `name`, at their whole size; all of them, or with a length
+/// of the soak just that, where no name is given.
 ///
 /// # Errors
 /// When something does not build, or is lost, doubled, disordered or wedged.

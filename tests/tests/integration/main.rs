@@ -20,6 +20,7 @@ mod guilty;
 mod harness;
 mod hot_swap;
 mod isolation;
+mod joined;
 mod languages;
 mod letters;
 mod locked;

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use tracing::info;
 
 use crate::consumer::access::{Access, Share};
+use crate::consumer::join::Joiner;
 use crate::consumer::pace::Pace;
 use crate::consumer::room::Room;
 use crate::consumer::steering::Steering;
@@ -59,6 +60,8 @@ pub struct Binding {
     pub pace: Arc<Pace>,
     /// Its share of the sink.
     pub(super) share: Option<Arc<Share>>,
+    /// Its lanes' small batches.
+    pub(super) joiner: Arc<Joiner>,
     /// Room for what its handler makes of records.
     pub(super) room: Arc<Room>,
     prepared: parking_lot::Mutex<Option<Arc<Prepared>>>,
@@ -98,6 +101,7 @@ impl Binding {
             pace: Arc::new(Pace::new(settings.rate, &settings.topics)),
             steering: Arc::new(steering),
             share: None,
+            joiner: Arc::default(),
             room: Arc::new(Room::new(room_bytes)),
             name: settings.name.as_str().into(),
             headers: Arc::new(settings.headers.clone()),
@@ -129,6 +133,7 @@ impl Binding {
             steering: self.steering.clone(),
             pace: self.pace.clone(),
             share: self.share.clone(),
+            joiner: self.joiner.clone(),
             room: self.room.clone(),
             prepared: parking_lot::Mutex::default(),
             asking: Mutex::default(),

@@ -8,6 +8,7 @@ mod consumers;
 mod doubt;
 mod fetched;
 mod heard;
+mod join;
 mod live;
 mod observer;
 mod pace;

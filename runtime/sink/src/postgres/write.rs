@@ -9,7 +9,6 @@ use deadpool_postgres::Object;
 use forebay_core::fault::Fault;
 use forebay_core::lane::{Fate, Judgement, Write, fate};
 use forebay_core::manifest::settings::Missing;
-use forebay_core::outbox;
 use forebay_core::outcome::{Effect, Handled};
 use forebay_core::plan::check::Op;
 use forebay_core::plan::statement::{Statement as Planned, plan};
@@ -17,41 +16,19 @@ use forebay_core::plan::target::TableFacts;
 use forebay_core::verdict::Verdict;
 use jiff::Timestamp;
 use postgres_types::{ToSql, Type};
-use tokio_postgres::error::SqlState;
 use tokio_postgres::{Error, Statement};
 use tracing::warn;
 
-use crate::committed::{Committed, WriteContext, count, outgoing, still_pending, unrefused};
+use crate::committed::{Committed, WriteContext, unrefused};
 use crate::failpoint;
 use crate::ledger::LaneKey;
 use crate::named::named;
 use crate::postgres::bind::{self, Array, Wire};
 use crate::postgres::connection::{Param, Postgres};
 use crate::postgres::flush::{self, Request};
-use crate::postgres::redriven::REMEMBER;
 use crate::postgres::sql::{self, Source};
 use crate::postgres::verdict::{of_error, of_statement};
-use crate::postgres::version;
 use crate::postgres::watch::Signs;
-use crate::redriven::Redriven;
-
-/// SQLSTATE of a division by zero: how this adapter's own statements say no.
-const DIVISION_BY_ZERO: &str = "22012";
-
-const MOVE: &str = "with moved as (update forebay.ledger set next_offset = $7, leader_epoch = $8, \
-    plugin_digest = $9, updated_at = now() \
-    where source = $1 and consumer_group = $2 and topic = $3 and partition = $4 and owner_epoch = $5 and next_offset = $6 \
-    returning 1) select 1 / count(*) from moved";
-
-const DECIDED: &str = "insert into forebay.outbox \
-    (source, consumer_group, topic, partition, from_offset, next_offset, payload) values ($1, $2, $3, $4, $5, $6, $7)";
-
-const KEPT: &str = "insert into forebay.outbox \
-    (source, consumer_group, topic, partition, from_offset, next_offset, payload, state) \
-    values ($1, $2, $3, $4, $5, $5, $6, 'kept') on conflict do nothing";
-
-const SETTLED: &str = "delete from forebay.outbox where source = $1 and consumer_group = $2 and topic = $3 \
-    and partition = $4 and next_offset = any($5) and state = 'pending'";
 
 impl Postgres {
     /// Writes a batch: all of it, or up to where it must stop.
@@ -80,7 +57,7 @@ pub(super) struct Transaction<'a> {
     pub(super) signs: &'a Signs,
     pub(super) context: &'a WriteContext,
     pub(super) write: &'a Write,
-    now: Timestamp,
+    pub(super) now: Timestamp,
 }
 
 /// A statement with its values bound.
@@ -117,10 +94,10 @@ pub(super) enum Text {
 }
 
 /// What ends a transaction.
-struct Ending {
-    judgement: Judgement,
-    refused: BTreeMap<usize, Fault>,
-    is_begun: bool,
+pub(super) struct Ending {
+    pub(super) judgement: Judgement,
+    pub(super) refused: BTreeMap<usize, Fault>,
+    pub(super) is_begun: bool,
 }
 
 impl<'a> Transaction<'a> {
@@ -156,89 +133,19 @@ impl<'a> Transaction<'a> {
 
     /// The end of the transaction in one flush: BEGIN where it has not begun, rows, outbox, position, COMMIT.
     async fn end(&self, ending: Ending, bound: Vec<Bound<'_>>) -> Result<Committed, Verdict> {
-        let Ending { judgement, refused, is_begun } = ending;
-        let (done, position) = (judgement.done, judgement.position);
-        let Write { expected, epoch, leader_epoch, settled, .. } = self.write;
-        let rows = count(self.context, self.write, done, &refused);
-        let outgoing = outgoing(self.context, self.write, self.now, done, &refused);
-        let payload = outbox::encode(&outgoing);
-        let kept: Vec<(i64, Vec<u8>)> =
-            settled.kept.iter().map(|(next, letters)| (*next, outbox::encode(letters))).collect();
-        let [moves, decided, keeps, settles] = [
-            self.prepare(if self.context.redriven.is_some() { REMEMBER } else { MOVE }).await?,
-            self.prepare(DECIDED).await?,
-            self.prepare(KEPT).await?,
-            self.prepare(SETTLED).await?,
-        ];
-        let noted = self.noted(done).await?;
-        let (begin, digest) = (self.sink.begin(), &self.context.origin.digest);
-        let mut requests: Vec<Request<'_>> = Vec::with_capacity(bound.len() + 6);
+        let is_begun = ending.is_begun;
+        let part = self.part(ending, bound).await?;
+        let begin = self.sink.begin();
+        let mut requests: Vec<Request<'_>> = Vec::with_capacity(16);
         if !is_begun {
             requests.push(Box::pin(self.signs.begin(self.client, &begin)));
         }
-        let first_row = requests.len();
-        requests.extend(bound.iter().map(|statement| self.request(statement)));
-        let after_rows = requests.len();
-        if self.has_deferred() {
-            requests.push(Box::pin(self.client.batch_execute("set constraints all immediate")));
-        }
-        for (next, payload) in &kept {
-            requests.push(self.lane_request(&keeps, &[(next, Type::INT8), (payload, Type::BYTEA)]));
-        }
-        if !settled.rows.is_empty() {
-            requests.push(self.lane_request(&settles, &[(&settled.rows, Type::INT8_ARRAY)]));
-        }
-        let decided_at = requests.len();
-        if !outgoing.is_empty() {
-            let row = [(expected as _, Type::INT8), (&position as _, Type::INT8), (&payload as _, Type::BYTEA)];
-            requests.push(self.lane_request(&decided, &row));
-        }
-        let plugin = &self.context.origin.plugin;
-        let version = [(expected as _, Type::INT8), (plugin as _, Type::TEXT), (digest as _, Type::TEXT)];
-        requests.extend(noted.as_ref().map(|noted| self.lane_request(noted, &version)));
-        let moves_at = requests.len();
-        let moved: [Param<'_>; 5] = [
-            (epoch, Type::INT8),
-            (expected, Type::INT8),
-            (&position, Type::INT8),
-            (leader_epoch, Type::INT4),
-            (digest, Type::TEXT),
-        ];
-        requests.push(self.move_request(&moves, &moved));
+        let places = part.requests(self, &mut requests);
         failpoint::pass("before-commit");
         requests.push(Box::pin(self.client.batch_execute("commit")));
-        match flush::in_order(requests, self.signs).await {
-            Ok(()) => {}
-            Err((at, error)) if at == moves_at && (is_no(&error) || is_known(&error)) => return Err(Verdict::Fenced),
-            Err((at, error)) if at == decided_at && error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
-                return Err(still_pending());
-            }
-            Err((at, error)) if (first_row..after_rows).contains(&at) => {
-                return Err(of_bound(&error, bound.get(at - first_row)));
-            }
-            Err((_, error)) => return Err(of_error(&error)),
-        }
+        flush::in_order(requests, self.signs).await.map_err(|(at, error)| part.failed(&places, at, &error))?;
         failpoint::pass("after-commit");
-        Ok(Committed::new(judgement, outgoing, refused, rows))
-    }
-
-    /// Returns the statement that notes which version writes, where another one may have written before.
-    async fn noted(&self, done: usize) -> Result<Option<Text>, Verdict> {
-        match self.context.notes_version && done > self.write.from {
-            true => self.prepare(version::NOTE).await.map(Some),
-            false => Ok(None),
-        }
-    }
-
-    /// Moves the position; a dead letter that is redriven is remembered instead.
-    fn move_request<'b>(&'b self, moves: &'b Text, moved: &[Param<'b>]) -> Request<'b> {
-        match &self.context.redriven {
-            None => self.lane_request(moves, moved),
-            Some(Redriven { id, binding, .. }) => {
-                let remembered = self.execute(moves, vec![(id, Type::TEXT), (binding, Type::TEXT)]);
-                Box::pin(async move { remembered.await.map(drop) })
-            }
-        }
+        Ok(part.committed())
     }
 
     /// Plans the effects of a range of records, prepares the statements and binds their values.
@@ -277,7 +184,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// Prepares a text once for each connection; behind a pooler a statement has no name, and there is nothing to prepare.
-    async fn prepare(&self, text: &str) -> Result<Text, Verdict> {
+    pub(super) async fn prepare(&self, text: &str) -> Result<Text, Verdict> {
         if self.sink.is_pooled() {
             return Ok(Text::Plain(text.to_owned()));
         }
@@ -297,7 +204,7 @@ impl<'a> Transaction<'a> {
         })
     }
 
-    async fn execute(&self, text: &Text, params: Vec<Param<'_>>) -> Result<u64, Error> {
+    pub(super) async fn execute(&self, text: &Text, params: Vec<Param<'_>>) -> Result<u64, Error> {
         match text {
             Text::Prepared(prepared) => {
                 let values: Vec<&(dyn ToSql + Sync)> = params.into_iter().map(|(value, _)| value).collect();
@@ -308,7 +215,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// A statement whose first parameters name the lane.
-    fn lane_request<'b>(&'b self, text: &'b Text, more: &[Param<'b>]) -> Request<'b> {
+    pub(super) fn lane_request<'b>(&'b self, text: &'b Text, more: &[Param<'b>]) -> Request<'b> {
         let LaneKey { source, group, topic, partition } = &self.context.key;
         let lane: [Param<'b>; 4] =
             [(source, Type::TEXT), (group, Type::TEXT), (topic, Type::TEXT), (partition, Type::INT4)];
@@ -317,7 +224,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// Whether a target has constraints that COMMIT would check: they must speak while their record can be told.
-    fn has_deferred(&self) -> bool {
+    pub(super) fn has_deferred(&self) -> bool {
         self.deferred().next().is_some()
     }
 
@@ -334,13 +241,4 @@ pub(super) fn of_bound(error: &Error, statement: Option<&Bound<'_>>) -> Verdict 
         (Some(answer), Some(statement)) => of_statement(&answer.into(), statement.op, &statement.facts),
         _ => of_error(error),
     }
-}
-
-/// Whether a letter was redriven before.
-fn is_known(error: &Error) -> bool {
-    error.code() == Some(&SqlState::UNIQUE_VIOLATION)
-}
-
-fn is_no(error: &Error) -> bool {
-    error.code().is_some_and(|code| code.code() == DIVISION_BY_ZERO)
 }

@@ -66,6 +66,8 @@ pub(super) struct Shell {
     leaving: CancellationToken,
     /// Spreads this lane's waits.
     seed: u64,
+    /// Whether the last transaction went well, and nothing of it was refused.
+    is_steady: bool,
     /// The bindings in force: another version of this one may come.
     versions: watch::Receiver<Bindings>,
     /// Whether the ledger knows from where on this version writes.
@@ -123,6 +125,7 @@ impl Shell {
             throttled: Arc::default(),
             leaving: CancellationToken::new(),
             seed,
+            is_steady: true,
             versions,
             is_noted: false,
             computing: None,
@@ -304,6 +307,8 @@ impl Shell {
             }
             Answer::Written(version, written, took) => {
                 let (write, result) = *written;
+                let is_whole = |it: &Committed| it.refused.is_empty() && it.written.stop.is_none();
+                self.is_steady = result.as_ref().is_ok_and(is_whole);
                 let result = self.written(&version, &write, result, took);
                 let has_written = result.as_ref().is_ok_and(|written| written.done > write.from);
                 self.is_noted |= has_written && Arc::ptr_eq(&version.0, &self.binding);

@@ -1,5 +1,7 @@
 //! What a lane asks for, each as a task that ends in an answer.
 
+use std::time::Duration;
+
 use forebay_core::lane::{Command, Write};
 use forebay_core::outbox::Outgoing;
 use forebay_core::record::Record;
@@ -9,6 +11,7 @@ use tracing::{Instrument as _, info_span};
 
 use crate::consumer::heard::Answer;
 use crate::consumer::shell::Shell;
+use crate::consumer::write::Way;
 use crate::consumer::{acquire, compute, send, write};
 
 impl Shell {
@@ -54,33 +57,29 @@ impl Shell {
     pub(super) fn write(&mut self, mut write: Write) {
         let (binding, prepared, at) = (self.binding.clone(), self.prepared.clone(), self.at.clone());
         let (board, notes_version) = (self.around.board.clone(), !self.is_noted);
+        let (throttled, leaving) = (self.throttled.clone(), self.leaving.clone());
+        let (lane, is_steady) = (self.seed, self.is_steady);
         let span = info_span!("batch", expected = write.expected, next = write.next);
-        let (throttled, leaving, seed) = (self.throttled.clone(), self.leaving.clone(), self.seed);
         let work = async move {
             let waits = |waits: bool| *throttled.lock() = waits.then(|| board.now());
-            let allowed = tokio::select! {
-                allowed = write::allow(&binding, &write, seed, waits) => allowed,
-                () = leaving.cancelled() => Err(Verdict::Fenced),
+            let admitted = tokio::select! {
+                admission = write::admit(&binding, &write, waits) => Some(admission),
+                () = leaving.cancelled() => None,
             };
-            let started = Instant::now();
-            let allowed = match allowed {
-                Ok(allowed) => allowed,
-                Err(verdict) => {
-                    let answer = Box::new((write, Err(verdict)));
-                    return Answer::Written((binding.clone(), prepared), answer, started.elapsed());
+            let (result, took) = match (admitted, &prepared) {
+                (Some(admission), Some(prepared)) => {
+                    let begun = binding.steering.begin(&write, board.now());
+                    write.flood = begun.map(|(level, _)| level);
+                    let way = Way { binding: &binding, prepared, at: &at, lane, notes_version, is_steady };
+                    let written = way.write(&write, admission).await;
+                    if let Some((_, batch)) = begun {
+                        binding.steering.end(batch, &write, written.0.as_ref().ok(), board.now());
+                    }
+                    written
                 }
+                _ => (Err(Verdict::Fenced), Duration::ZERO),
             };
-            let begun = binding.steering.begin(&write, board.now());
-            write.flood = begun.map(|(level, _)| level);
-            let result = match &prepared {
-                Some(prepared) => write::write((&binding, prepared), &at, &write, notes_version).await,
-                None => Err(Verdict::Fenced),
-            };
-            if let Some((_, batch)) = begun {
-                binding.steering.end(batch, &write, result.as_ref().ok(), board.now());
-            }
-            allowed.end(&result);
-            Answer::Written((binding.clone(), prepared), Box::new((write, result)), started.elapsed())
+            Answer::Written((binding, prepared), Box::new((write, result)), took)
         };
         self.in_flight.spawn(work.instrument(span));
     }
