@@ -205,6 +205,10 @@ async fn a_binding_without_a_table_keeps_its_position_in_the_group() {
             committed.into_iter().map(|(place, committed)| (place, committed.offset)).eq(ends.clone())
         };
         wait::until_or_dump(MINUTE, "the group to reach the log's end", at_end, || forebay.tail()).await;
+        // The second one has nothing to do: it is there once it says so.
+        let are_idle =
+            |status: &Value| partitions_of(status).filter(|partition| partition["state"] == "idle").count() == 2;
+        forebay.until(MINUTE, "both partitions to be idle", are_idle).await;
         forebay.stop(STOP).await;
         processed += stopped_after(&forebay);
     }

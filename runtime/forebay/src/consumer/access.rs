@@ -288,3 +288,75 @@ fn reach(verdict: &Verdict) -> Reach<'_> {
         Verdict::Unavailable(_) | Verdict::Misconfigured(_) | Verdict::Record(_) | Verdict::Fenced => Reach::There,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn away() -> Verdict {
+        Verdict::Unavailable(Cause::new(Reason::Database, "connection refused"))
+    }
+
+    #[tokio::test]
+    async fn a_binding_leaves_a_connection_to_each_other_that_has_none() {
+        let accesses = Accesses::default();
+        let [held, other] = ["held", "other"].map(|binding| accesses.share("warehouse", 3, binding));
+        let _first = held.enter(1).await.unwrap();
+        let second = held.enter(2).await.unwrap();
+        let third = held.enter(3);
+        tokio::pin!(third);
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(third.as_mut().poll(&mut context).is_pending(), "the last one is the other's");
+        let other_has_one = other.enter(4).await.unwrap();
+        assert!(third.as_mut().poll(&mut context).is_pending(), "all are in use");
+        drop(second);
+        let third = third.await.unwrap();
+        drop(third);
+        drop(other_has_one);
+        drop(other);
+        let _all = (held.enter(5).await.unwrap(), held.enter(6).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_fault_of_the_connection_opens_the_breaker_for_all_and_one_of_a_target_for_nobody() {
+        let accesses = Accesses::default();
+        let share = accesses.share("warehouse", 8, "orders");
+        let locked = Verdict::Unavailable(Cause::new(Reason::Database, "a lock").of_target());
+        for verdict in [locked, Verdict::Fenced] {
+            share.enter(1).await.unwrap().end(&Err::<(), _>(verdict));
+            assert_eq!(share.access().breaker(), State::Closed);
+        }
+        let closings = share.follow();
+        share.enter(1).await.unwrap().end(&Err::<(), _>(away()));
+        assert_eq!(share.access().breaker(), State::Open);
+        let Err(Verdict::Unavailable(cause)) = share.enter(2).await else { panic!("it is open") };
+        assert!(cause.message.contains("`warehouse` is out of reach: connection refused"), "{}", cause.message);
+        let wait = cause.wait.unwrap();
+        assert!(wait <= Duration::from_millis(100), "{wait:?}");
+        tokio::time::sleep(wait).await;
+        let probe = share.enter(2).await.unwrap();
+        assert!(share.enter(3).await.is_err(), "one probe at a time");
+        probe.end(&Ok::<_, Verdict>(()));
+        assert_eq!(share.access().breaker(), State::Closed);
+        assert!(closings.has_changed().unwrap(), "who waits hears of it");
+        drop(share.enter(3).await.unwrap());
+        let (p50, p99) = share.access().latency().unwrap();
+        assert!(p50 <= p99);
+    }
+
+    #[tokio::test]
+    async fn a_question_that_never_reached_the_sink_says_nothing_of_it() {
+        let accesses = Accesses::default();
+        let share = accesses.share("warehouse", 8, "orders");
+        let asked = share.ask(1, async { Err::<(), _>(away()) }).await;
+        assert!(asked.is_err());
+        // The breaker's first wait.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let kafka = Verdict::Unavailable(Cause::new(Reason::Kafka, "no broker"));
+        let asked = share.ask(1, async { Err::<(), _>(kafka) }).await;
+        assert!(asked.is_err());
+        assert_eq!(share.access().breaker(), State::Open, "and the next one probes");
+        assert!(share.ask(2, async { Ok::<_, Verdict>(()) }).await.is_ok());
+        assert_eq!(share.access().breaker(), State::Closed);
+    }
+}

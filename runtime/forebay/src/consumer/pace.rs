@@ -273,3 +273,85 @@ impl Drop for Owned {
         self.0.change(|books| books.owned -= 1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU64;
+    use std::pin::{Pin, pin};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    fn rate(max: u64, scope: Scope) -> Rate {
+        Rate { max: NonZeroU64::new(max), scope, target_latency: None }
+    }
+
+    fn is_pending(future: Pin<&mut impl Future>) -> bool {
+        future.poll(&mut Context::from_waker(Waker::noop())).is_pending()
+    }
+
+    async fn passes(pace: &Arc<Pace>) {
+        pace.admit(1, |_| {}).await.end(&Ok::<_, Verdict>(()));
+    }
+
+    #[tokio::test]
+    async fn a_process_has_the_share_of_what_it_owns_once_that_is_known() {
+        let topics = ["a".to_owned(), "b".to_owned()];
+        let pace = Arc::new(Pace::new(rate(900, Scope::Group), &topics));
+        let first = pace.own();
+        {
+            let mut waiting = pin!(pace.admit(1, |_| {}));
+            assert!(is_pending(waiting.as_mut()), "nobody knows how many partitions there are");
+            pace.total("a", 4);
+            assert!(is_pending(waiting.as_mut()), "nor of the other topic");
+            pace.total("b", 2);
+            waiting.await.end(&Ok::<_, Verdict>(()));
+        }
+        assert_eq!(pace.rate(), Some(150.0));
+        passes(&pace).await;
+        let second = pace.own();
+        assert_eq!(pace.rate(), Some(300.0));
+        assert_eq!(pace.batch_max(), NonZeroUsize::new(10));
+        drop((first, second));
+        assert_eq!(pace.rate(), Some(0.0));
+        pace.limit(rate(900, Scope::Process));
+        assert_eq!(pace.rate(), Some(900.0));
+        pace.limit(Rate::default());
+        assert_eq!((pace.rate(), pace.batch_max()), (None, None));
+    }
+
+    #[tokio::test]
+    async fn who_waits_says_so_and_hears_of_another_rate() {
+        let pace = Arc::new(Pace::new(rate(1, Scope::Process), &[]));
+        let waits = AtomicBool::new(false);
+        let told = |waiting: bool| waits.store(waiting, Ordering::Relaxed);
+        let mut waiting = pin!(pace.admit(1, told));
+        assert!(is_pending(waiting.as_mut()), "it begins with nothing");
+        assert!(waits.load(Ordering::Relaxed));
+        pace.limit(rate(1_000, Scope::Process));
+        waiting.await.end(&Ok::<_, Verdict>(()));
+        assert!(!waits.load(Ordering::Relaxed));
+    }
+
+    #[tokio::test]
+    async fn the_governor_holds_back_what_is_too_much_at_once() {
+        let target_latency = Some(Duration::from_millis(50));
+        let pace = Arc::new(Pace::new(Rate { target_latency, ..Rate::default() }, &[]));
+        let limit = pace.governed().unwrap().limit;
+        let mut first = pace.admit(400, |_| {}).await;
+        first.begin();
+        let mut second = pin!(pace.admit(400, |_| {}));
+        assert!(is_pending(second.as_mut()));
+        // Longer than the target.
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        assert!(is_pending(second.as_mut()));
+        first.end(&Ok::<_, Verdict>(()));
+        assert!(pace.governed().unwrap().limit < limit, "it took too long");
+        assert_eq!(pace.governed().unwrap().under_way, 0);
+        let second = second.await;
+        assert_eq!(pace.governed().unwrap().under_way, 400);
+        drop(second);
+        assert_eq!(pace.governed().unwrap().under_way, 0, "its lane is gone");
+    }
+}
