@@ -16,7 +16,7 @@ use crate::flow::{self, Load, assert_rows, clock, median, per_second, row, sized
 use crate::scene::{MINUTE, Scene, noise, until_state};
 
 const PARTITIONS: i32 = 6;
-const RECORDS: u64 = 150_000;
+const RECORDS: u64 = 110_000;
 /// A record's length: the whole backlog is more than twice what may be in memory.
 const LENGTH: usize = 1_024;
 /// What a statement takes, in milliseconds, and when it is slow.
@@ -97,7 +97,7 @@ async fn a_database_that_slows_down_and_goes_away_costs_no_memory_and_comes_back
     let left: i64 = forebay_tests::forebay::partitions_of(&left).filter_map(|one| one["lag_messages"].as_i64()).sum();
     assert!(left > 0, "the backlog lasted for all of it");
 
-    until_written(&scene, &scene.names.topic, 2 * MINUTE, &forebay).await;
+    until_written(&scene, &scene.names.topic, 3 * MINUTE, &forebay).await;
     scene.rest(&forebay).await;
     assert_rows(&scene, "orders", RECORDS).await;
     assert_eq!(scene.letter_codes().await, []);

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use forebay_tests::forebay::{FAILPOINTS, Forebay};
+use forebay_tests::forebay::{FAILPOINTS, Forebay, partitions_of};
 use forebay_tests::kafka::Kafka;
 use forebay_tests::manifest::{Binding, Manifest, ManifestFile, Plugin};
 use forebay_tests::names::Names;
 use forebay_tests::postgres::Postgres;
 use forebay_tests::producer::Producer;
 use forebay_tests::{oracle, place, reader, wait};
+use serde_json::Value;
 
 use crate::orders::{Orders, PARTITIONS};
 use crate::scene::{Scene, effect};
@@ -159,7 +160,7 @@ async fn share(processes: &[&Forebay]) {
         let mut owned = Vec::new();
         for process in processes {
             let status = process.status().await;
-            let mine = forebay_tests::forebay::partitions_of(&status);
+            let mine = partitions_of(&status);
             let mine: Vec<i64> = mine.map(|partition| partition["partition"].as_i64().unwrap()).collect();
             if mine.is_empty() {
                 return false;

@@ -38,9 +38,12 @@ pub(super) async fn acquire(
     };
     let log = admin.watermarks(at).await.map_err(|error| error.verdict())?;
     let start_offset = start_offset(binding, at, log).await?;
-    if binding.needs.sink.is_none() && binding.pace.is_shared() {
-        let facts = admin.describe(&at.topic).await.map_err(|error| error.verdict())?;
-        facts.into_iter().for_each(|facts| binding.pace.total(&at.topic, facts.partitions));
+    // Of all its topics: this process may own no partition of some, and a reload may bring a rate.
+    for topic in &binding.settings.topics {
+        if binding.pace.wants_total(topic) {
+            let facts = admin.describe(topic).await.map_err(|error| error.verdict())?;
+            facts.into_iter().for_each(|facts| binding.pace.total(topic, facts.partitions));
+        }
     }
     let acquired = match (&binding.needs.sink, &prepared.ledger_id) {
         (Some(sink), Some(ledger_id)) => {
@@ -72,7 +75,6 @@ async fn request(
         let message = format!("topic `{}` does not exist any more; create it or correct the manifest", at.topic);
         return Err(Verdict::Unavailable(Cause::new(Reason::Kafka, message)));
     };
-    binding.pace.total(&at.topic, facts.partitions);
     let cluster_id = admin.cluster_id().await.map_err(|error| error.verdict())?;
     Ok(AcquireRequest {
         key: key(binding, at),

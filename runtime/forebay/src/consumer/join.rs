@@ -54,7 +54,7 @@ pub(super) enum Turn {
     /// Write its own batch, and those of others.
     Lead(Leader),
     /// Nothing: another one has written it, or tried to.
-    Written(Result<Committed, Verdict>),
+    Written(Box<Result<Committed, Verdict>>),
     /// Write its own batch alone.
     Alone,
 }
@@ -67,10 +67,13 @@ pub(super) struct Leader {
     is_void: bool,
 }
 
-/// Whether a batch is small enough to go with others.
-pub(super) fn is_small(write: &Write) -> bool {
+/// Whether a batch is small enough to go with others, and not because a batch may have no more: behind a full one more wait, and
+/// each lane is to have the sink's hands for itself.
+pub(super) fn is_small(write: &Write, max_records: usize) -> bool {
     let handled = write.handled.get(write.from..).unwrap_or_default();
-    handled.len() <= RECORDS && handled.iter().map(Handled::bytes).sum::<usize>() <= BYTES
+    handled.len() <= RECORDS
+        && handled.len() < max_records.max(2)
+        && handled.iter().map(Handled::bytes).sum::<usize>() <= BYTES
 }
 
 impl Joiner {
@@ -86,8 +89,8 @@ impl Joiner {
             books.waiting.push_back(Follower { batch: Arc::clone(batch), reply });
             answer
         };
-        let lost = |_| Turn::Written(Err(Verdict::Unknown("the lane that was to write is gone".to_owned())));
-        answer.await.unwrap_or_else(lost)
+        let lost = || Err(Verdict::Unknown("the lane that was to write is gone".to_owned()));
+        answer.await.unwrap_or_else(|_| Turn::Written(Box::new(lost())))
     }
 }
 
@@ -100,10 +103,29 @@ impl Leader {
     }
 }
 
+impl Leader {
+    /// Gives the right to the first that waits and is still there.
+    fn pass_on(&self) {
+        loop {
+            let mut books = self.joiner.0.lock();
+            let Some(next) = books.waiting.pop_front() else {
+                books.leaders -= 1;
+                return;
+            };
+            drop(books);
+            let given = Turn::Lead(Self { joiner: Arc::clone(&self.joiner), is_void: false });
+            match next.reply.send(given) {
+                Err(Turn::Lead(mut returned)) => returned.is_void = true,
+                Ok(()) | Err(_) => return,
+            }
+        }
+    }
+}
+
 impl Follower {
     /// Its batch was written, or could not be.
     pub(super) fn written(self, result: Result<Committed, Verdict>) {
-        self.reply(Turn::Written(result));
+        self.reply(Turn::Written(Box::new(result)));
     }
 
     /// It is to write by itself.
@@ -119,21 +141,8 @@ impl Follower {
 
 impl Drop for Leader {
     fn drop(&mut self) {
-        while !self.is_void {
-            let next = {
-                let mut books = self.joiner.0.lock();
-                let next = books.waiting.pop_front();
-                if next.is_none() {
-                    books.leaders -= 1;
-                }
-                next
-            };
-            let Some(next) = next else { return };
-            let given = Turn::Lead(Self { joiner: Arc::clone(&self.joiner), is_void: false });
-            match next.reply.send(given) {
-                Err(Turn::Lead(mut returned)) => returned.is_void = true,
-                Ok(()) | Err(_) => return,
-            }
+        if !self.is_void {
+            self.pass_on();
         }
     }
 }
@@ -212,10 +221,8 @@ mod tests {
         drop(followers);
         assert!(matches!(turns[3].as_mut().poll(&mut context), Poll::Ready(Turn::Alone)));
         let lost = turns[4].as_mut().poll(&mut context);
-        assert!(
-            matches!(lost, Poll::Ready(Turn::Written(Err(Verdict::Unknown(_))))),
-            "whoever is forgotten asks the ledger"
-        );
+        let Poll::Ready(Turn::Written(lost)) = lost else { panic!("it hears of it") };
+        assert!(matches!(*lost, Err(Verdict::Unknown(_))), "whoever is forgotten asks the ledger");
         drop((second, third));
         assert_eq!(joiner.0.lock().leaders, 0);
     }

@@ -6,11 +6,15 @@ use std::sync::Arc;
 use forebay_sink::Database;
 use tokio::sync::watch;
 
+use crate::consumer::access::Share;
 use crate::consumer::binding::Binding;
 use crate::consumer::steering::Steering;
 
 /// Every binding of the process, in the manifest's order.
 pub(super) type Bindings = Arc<[Arc<Binding>]>;
+
+/// A database, with a share of it for whoever asks it beside the lanes.
+pub(super) type Sink = (Database, Option<Arc<Share>>);
 
 /// The bindings in force, for whoever asks.
 #[derive(Clone)]
@@ -58,13 +62,13 @@ impl Live {
         topics
     }
 
-    /// Returns the databases that hold a group's positions, each with what its ledger calls the cluster.
-    pub(super) fn sinks(&self, group: &str) -> Vec<(Database, String)> {
-        let mut sinks: Vec<(Database, String)> = Vec::new();
+    /// Returns the databases that hold a group's positions, each with who may use it and what its ledger calls the cluster.
+    pub(super) fn sinks(&self, group: &str) -> Vec<(Sink, String)> {
+        let mut sinks: Vec<(Sink, String)> = Vec::new();
         for binding in self.all().iter().filter(|binding| binding.settings.group == group) {
             let Some(sink) = &binding.needs.sink else { continue };
-            if !sinks.iter().any(|(known, _)| known.name() == sink.name()) {
-                sinks.push((sink.clone(), binding.needs.source.clone()));
+            if !sinks.iter().any(|((known, _), _)| known.name() == sink.name()) {
+                sinks.push(((sink.clone(), binding.share.clone()), binding.needs.source.clone()));
             }
         }
         sinks

@@ -93,10 +93,11 @@ impl Pace {
         });
     }
 
-    /// Whether the number of all partitions matters.
-    pub(super) fn is_shared(&self) -> bool {
-        let rate = self.books.lock().rate;
-        rate.max.is_some() && rate.scope == Scope::Group
+    /// Whether it should be told how many partitions a topic has: it never was, or there may be more by now.
+    pub(super) fn wants_total(&self, topic: &str) -> bool {
+        let books = self.books.lock();
+        let is_shared = books.rate.max.is_some() && books.rate.scope == Scope::Group;
+        is_shared || books.totals.get(topic).is_none_or(Option::is_none)
     }
 
     /// A topic has so many partitions.
@@ -312,7 +313,7 @@ mod tests {
         passes(&pace).await;
         let second = pace.own();
         assert_eq!(pace.rate(), Some(300.0));
-        assert_eq!(pace.batch_max(), NonZeroUsize::new(10));
+        assert_eq!(pace.batch_max(), NonZeroUsize::new(7));
         drop((first, second));
         assert_eq!(pace.rate(), Some(0.0));
         pace.limit(rate(900, Scope::Process));

@@ -61,7 +61,7 @@ impl Room {
 
     /// Waits for room for what `bytes` of records will become.
     pub(super) async fn reserve(&self, bytes: usize) -> Permit {
-        let expected = self.expected(bytes);
+        let expected = self.expected(bytes).min(self.budget.limit() / BATCHES);
         let _turn = self.turn.lock().await;
         loop {
             // Asked for before the look, so that nothing given back in between is missed.

@@ -135,7 +135,7 @@ impl Runner {
         lanes.spawn(watch.in_current_span());
         let (moved_by_hand, mut moved) = mpsc::channel(1);
         for (sink, source) in self.ground.live.sinks(&self.group) {
-            let bindings = self.ground.live.steerings(&self.group, &sink);
+            let bindings = self.ground.live.steerings(&self.group, &sink.0);
             lanes.spawn(wanted::watch(sink.clone(), bindings, watched.clone()).in_current_span());
             let watch = positions::watch(sink, (source, self.group.clone()), moved_by_hand.clone(), watched.clone());
             lanes.spawn(watch.in_current_span());

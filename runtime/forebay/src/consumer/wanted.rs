@@ -9,6 +9,7 @@ use forebay_sink::{Database, Wish};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::consumer::live::Sink;
 use crate::consumer::steering::Steering;
 
 /// How often the flood guard's decisions are looked for.
@@ -17,15 +18,23 @@ const LOOK: Duration = Duration::from_millis(200);
 /// The ledger is asked at every so many looks.
 const ASK_EVERY: u32 = 5;
 
+/// Comes back with the first ones after the sink was away.
+const WATCH: u64 = 0;
+
 /// Follows what is wanted of the bindings of one group and one sink, until it is stopped.
-pub(super) async fn watch(sink: Database, bindings: Vec<Arc<Steering>>, stop: CancellationToken) {
+pub(super) async fn watch((sink, share): Sink, bindings: Vec<Arc<Steering>>, stop: CancellationToken) {
     let look = async {
         for turn in 0_u32.. {
             tokio::time::sleep(LOOK).await;
             keep(&sink, &bindings).await;
             if turn % ASK_EVERY == 0 {
-                // While the database is away nobody wants anything in it: what fails is asked again.
-                let _asked_again = refresh(&sink, &bindings).await;
+                // While the database is away nobody wants anything in it: what fails is asked again. Where no lane uses it, this
+                // is what finds out that it is back.
+                let asked = refresh(&sink, &bindings);
+                let _asked_again = match &share {
+                    Some(share) => share.ask(WATCH, asked).await,
+                    None => asked.await,
+                };
             }
         }
     };

@@ -56,13 +56,13 @@ impl Way<'_> {
         if let Database::Postgres(postgres) = sink
             && self.is_steady
             && self.binding.pace.governed().is_none()
-            && join::is_small(write)
+            && join::is_small(write, self.binding.batch().max_records.get())
         {
             let batch = Arc::new(Batch { context, write: write.clone() });
             admission.iter_mut().for_each(Admission::begin);
             let begun = Instant::now();
             let result = match self.binding.joiner.turn(&batch).await {
-                Turn::Written(result) => result,
+                Turn::Written(result) => *result,
                 Turn::Alone => self.alone(sink, &batch.context, write, &mut None).await,
                 Turn::Lead(leader) => self.lead(postgres, sink, &batch, &leader).await,
             };

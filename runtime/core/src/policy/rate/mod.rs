@@ -1,7 +1,7 @@
 //! A rate that holds for every second, not on the average.
 //!
-//! Two bounds, and both must have room. A token bucket whose depth is a thirtieth of a second keeps the average and paces:
-//! nothing that was saved up in a quiet hour comes as a burst. A sliding window over the last second counts what is under way
+//! Two bounds, and both must have room. A token bucket whose depth is a twentieth of a second keeps the average and paces:
+//! a process that was held up for a moment catches up, and one that was idle for an hour has saved nothing up. A sliding window over the last second counts what is under way
 //! as well, and what has ended by when it *ended*: a transaction is seen when it commits, however long that took. So no second,
 //! wherever it is cut, sees more than [`SLACK`] above the rate: at the last begin among the records of any second all others
 //! of it are in the window.
@@ -45,6 +45,8 @@ pub enum Scope {
 pub struct Limiter {
     /// Millionths of records in a second; none: without a bound.
     rate: Option<u64>,
+    /// A larger rate, and from when on it holds.
+    raise: Option<(Duration, u64)>,
     tokens: u64,
     filled: Duration,
     under_way: u64,
@@ -66,30 +68,40 @@ impl Limiter {
     /// Returns a limiter without a bound.
     pub fn new() -> Self {
         let (tokens, filled) = (0, Duration::ZERO);
-        Self { rate: None, tokens, filled, under_way: 0, ended: VecDeque::new(), in_window: 0 }
+        Self { rate: None, raise: None, tokens, filled, under_way: 0, ended: VecDeque::new(), in_window: 0 }
     }
 
-    /// Sets the rate to `owned` of `total` parts of `max`. It begins with an empty bucket: what others did in the last second
-    /// is not known here.
+    /// Sets the rate to `owned` of `total` parts of `max`. Less holds at once. More holds a second later, and begins with an empty
+    /// bucket: what others did with it in the last second is not known here.
     pub fn set(&mut self, max: Option<u64>, owned: u64, total: u64, now: Duration) {
         self.fill(now);
         let share = |max: u64| {
             let micros = u128::from(max) * u128::from(ONE) * u128::from(owned.min(total)) / u128::from(total.max(1));
             u64::try_from(micros).unwrap_or(u64::MAX)
         };
-        self.rate = max.map(share);
+        let next = max.map(share);
+        match (self.rate, next) {
+            (Some(now_is), Some(next)) if next > now_is => {
+                if self.raise.is_none_or(|(_, raised)| raised != next) {
+                    self.raise = Some((now + WINDOW, next));
+                }
+            }
+            _ => (self.rate, self.raise) = (next, None),
+        }
         self.tokens = self.tokens.min(self.depth());
     }
 
     /// Returns the records in a second, where there is a bound.
     pub fn rate(&self) -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "for people")]
-        self.rate.map(|rate| rate as f64 / ONE as f64)
+        self.raise.map(|(_, rate)| rate).or(self.rate).map(|rate| rate as f64 / ONE as f64)
     }
 
-    /// Returns how many records a batch may have, so that many of them make a second.
+    /// Returns how many records a batch may have, so that many of them make a second, and what is left at the end of one is less
+    /// than the slack.
     pub fn batch_max(&self) -> Option<NonZeroUsize> {
-        let records = usize::try_from(self.rate? / ONE / 30).unwrap_or(usize::MAX);
+        let rate = self.raise.map(|(_, rate)| rate).or(self.rate)?;
+        let records = usize::try_from(rate / ONE / 40).unwrap_or(usize::MAX);
         Some(NonZeroUsize::new(records).unwrap_or(NonZeroUsize::MIN))
     }
 
@@ -98,14 +110,14 @@ impl Limiter {
     /// # Errors
     /// Says when to ask again.
     pub fn begin(&mut self, records: u64, now: Duration) -> Result<(), Full> {
+        self.fill(now);
         let Some(rate) = self.rate else {
             self.under_way += records;
             return Ok(());
         };
         if rate == 0 {
-            return Err(Full::UntilAnEnd);
+            return Err(self.raise.map_or(Full::UntilAnEnd, |(at, _)| Full::Until(at)));
         }
-        self.fill(now);
         let cost = records.saturating_mul(ONE);
         // A batch that was cut when the rate was higher goes when the bucket is full, and leaves nothing in it.
         let needed = cost.min(self.depth());
@@ -136,7 +148,7 @@ impl Limiter {
     }
 
     fn depth(&self) -> u64 {
-        self.rate.map_or(0, |rate| (rate / 30).max(ONE))
+        self.rate.map_or(0, |rate| (rate / 20).max(ONE))
     }
 
     fn fill(&mut self, now: Duration) {
@@ -144,6 +156,9 @@ impl Limiter {
         let more = u128::from(self.rate.unwrap_or(0)) * passed / WINDOW.as_nanos();
         self.tokens = self.tokens.saturating_add(u64::try_from(more).unwrap_or(u64::MAX)).min(self.depth());
         self.filled = self.filled.max(now);
+        if let Some((_, rate)) = self.raise.take_if(|(at, _)| *at <= now) {
+            (self.rate, self.tokens) = (Some(rate), 0);
+        }
     }
 
     fn forget(&mut self, now: Duration) {

@@ -62,12 +62,19 @@ proptest! {
         moves in prop::collection::vec(0_u64..7, 1..8),
     ) {
         let mut world = World::new(2);
+        let mut owned = [0, 0];
+        world.limiters.iter_mut().for_each(|limiter| limiter.set(Some(max), 0, 6, Duration::ZERO));
         for at in 0..20_000_u64 {
-            let (now, owned) = (ms(at), moves[usize::try_from(at / 3_000).unwrap() % moves.len()]);
-            if at % 3_000 == 0 {
-                // Who loses partitions knows it first.
-                world.limiters[0].set(Some(max), owned, 6, now);
-                world.limiters[1].set(Some(max), 6 - owned.min(6), 6, now);
+            let now = ms(at);
+            let first = moves[usize::try_from(at / 3_000).unwrap() % moves.len()].min(6);
+            let next = [first, 6 - first];
+            for (process, other) in [(0, 1), (1, 0)] {
+                // Who loses partitions knows it first; who gets them has acquired them once what the other had under way ended.
+                let is_free = at % 3_000 >= 900 || world.under_way[other].is_empty();
+                if next[process] < owned[process] || (next[process] > owned[process] && is_free) {
+                    owned[process] = next[process];
+                    world.limiters[process].set(Some(max), next[process], 6, now);
+                }
             }
             let latency = ms(latencies[usize::try_from(at / 100).unwrap() % latencies.len()]);
             world.turn(0, now, latency);
@@ -97,8 +104,9 @@ fn a_quiet_hour_saves_nothing_up() {
     limiter.set(Some(300), 1, 1, Duration::ZERO);
     let hour = Duration::from_secs(3600);
     assert_eq!(limiter.begin(10, hour), Ok(()));
+    // Of a twentieth of a second's 15 there are 5 left, and the other 5 come in a sixtieth.
     let Err(Full::Until(at)) = limiter.begin(10, hour) else { panic!("a burst") };
-    assert_eq!(at.as_millis(), hour.as_millis() + 33);
+    assert_eq!(at.as_millis(), hour.as_millis() + 16);
 }
 
 #[test]
@@ -118,6 +126,20 @@ fn a_share_of_a_small_rate_is_exact_and_of_nothing_nothing_goes() {
     assert_eq!(begun, 25);
     limiter.set(Some(1), 0, 4, Duration::from_secs(200));
     assert_eq!(limiter.begin(1, Duration::from_secs(300)), Err(Full::UntilAnEnd));
+}
+
+#[test]
+fn more_holds_a_second_later_and_less_at_once() {
+    let mut limiter = Limiter::new();
+    limiter.set(Some(60), 0, 6, Duration::ZERO);
+    limiter.set(Some(60), 6, 6, ms(5));
+    assert_eq!((limiter.begin(1, ms(5)), limiter.rate()), (Err(Full::Until(ms(1_005))), Some(60.0)));
+    limiter.set(Some(60), 6, 6, ms(500));
+    assert_eq!(limiter.begin(1, ms(1_004)), Err(Full::Until(ms(1_005))), "the same again puts nothing off");
+    assert!(limiter.begin(1, ms(1_005)).is_err(), "it begins with nothing");
+    assert_eq!(limiter.begin(1, ms(1_022)), Ok(()));
+    limiter.set(Some(60), 0, 6, ms(1_023));
+    assert_eq!(limiter.begin(1, ms(9_000)), Err(Full::UntilAnEnd));
 }
 
 #[test]

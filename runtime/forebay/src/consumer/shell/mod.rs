@@ -58,8 +58,8 @@ pub(super) struct Shell {
     wanted: watch::Receiver<Wanted>,
     /// Tells that the sink is back.
     closings: Option<watch::Receiver<u64>>,
-    /// One of the binding's partitions, for its rate.
-    _owned: Owned,
+    /// One of the binding's partitions, for its rate: from the moment on that the owner before has nothing more under way.
+    owned: Option<Owned>,
     /// Since when the rate is waited for.
     throttled: Arc<Mutex<Option<Duration>>>,
     /// The partition is gone: what has not begun does not begin.
@@ -121,7 +121,7 @@ impl Shell {
             report,
             wanted,
             closings,
-            _owned: binding.pace.own(),
+            owned: None,
             throttled: Arc::default(),
             leaving: CancellationToken::new(),
             seed,
@@ -280,6 +280,7 @@ impl Shell {
                          {count} offsets are processed again"
                     );
                 }
+                self.owned.get_or_insert_with(|| self.binding.pace.own());
                 // What is wanted is known before the first record.
                 let wish = self.wish();
                 self.hear(wish);
