@@ -12,6 +12,9 @@ use crate::policy::backoff::{Backoff, mix};
 /// does not need now.
 const SPREAD: Duration = Duration::from_millis(500);
 
+/// While a probe is under way others ask again after this long, if they do not hear that the sink is back.
+const MEANWHILE: Duration = Duration::from_secs(1);
+
 /// A probe that has not come back after this long is given up: another one may try.
 const PROBE_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -85,9 +88,7 @@ impl Breaker {
                 _ => Answer::Go,
             },
             Inner::Open { until } if now < until => Answer::NotBefore(until),
-            Inner::HalfOpen { since } if now < since + PROBE_PATIENCE => {
-                Answer::NotBefore(now + Backoff::INFRASTRUCTURE.min)
-            }
+            Inner::HalfOpen { since } if now < since + PROBE_PATIENCE => Answer::NotBefore(now + MEANWHILE),
             Inner::Open { .. } | Inner::HalfOpen { .. } => {
                 self.state = Inner::HalfOpen { since: now };
                 Answer::Go

@@ -94,20 +94,37 @@ mod tests {
 
     use super::*;
 
+    fn reserved(room: &Room, bytes: usize) -> Poll<Permit> {
+        pin!(room.reserve(bytes)).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
     #[test]
     fn waits_until_there_is_room_and_learns_how_much_is_needed() {
-        let room = Room::new(1000);
+        let room = Room::new(3_200);
+        let mut held = Vec::new();
+        while let Poll::Ready(permit) = reserved(&room, 400) {
+            held.push(permit);
+        }
+        assert_eq!((held.len(), room.used()), (4, 3_200));
         let mut context = Context::from_waker(Waker::noop());
-        let Poll::Ready(mut first) = pin!(room.reserve(400)).poll(&mut context) else { panic!("there is room") };
-        assert_eq!(room.used(), 800);
         let mut waiting = pin!(room.reserve(400));
         assert!(waiting.as_mut().poll(&mut context).is_pending());
-        room.settle(&mut first, 400, 80);
-        let Poll::Ready(second) = waiting.poll(&mut context) else { panic!("there is room again") };
-        assert_eq!((second.bytes(), room.used()), (800, 960));
+        held.iter_mut().take(2).for_each(|permit| room.settle(permit, 400, 80));
+        let Poll::Ready(next) = waiting.poll(&mut context) else { panic!("there is room again") };
+        assert_eq!((next.bytes(), room.used()), (800, 2_720));
         // A handler that makes much of little is found out at once, and one that makes little is believed slowly.
-        assert_eq!(room.expected(100), 180);
-        room.settle(&mut first, 100, 1000);
-        assert_eq!(room.expected(100), 2000);
+        assert_eq!(room.expected(100), 160);
+        room.settle(&mut held[0], 100, 1_000);
+        assert_eq!(room.expected(100), 2_000);
+    }
+
+    #[test]
+    fn one_batch_takes_a_fourth_at_the_most_whatever_it_may_become() {
+        let room = Room::new(4 << 20);
+        let Poll::Ready(permit) = reserved(&room, 3 << 20) else { panic!("there is room") };
+        assert_eq!((permit.bytes(), Room::output_bytes(&permit)), (1 << 20, 512 << 10));
+        drop(permit);
+        let Poll::Ready(permit) = reserved(&room, 100) else { panic!("there is room") };
+        assert_eq!(Room::output_bytes(&permit), BATCH_MIN.get(), "it goes on in steps that are worth it");
     }
 }

@@ -6,6 +6,9 @@
 //! many processes there are. Vegas and gradient limits compare it with the least delay ever seen and let each process keep a
 //! queue of its own: in the model of the tests ten of them wait nine times as long as one.
 //!
+//! While a transaction takes less than half of the target the limit doubles each time that it went through once, as in TCP's slow
+//! start: what others have left is taken within a second.
+//!
 //! At most one decrease in the time of one transaction, as in TCP: what began before the last change tells of the time before.
 
 use std::num::NonZeroUsize;
@@ -34,8 +37,6 @@ const BATCHES: f64 = 2.0;
 pub struct Governor {
     target: Duration,
     limit: f64,
-    /// Whether it still doubles: nothing has taken too long yet.
-    is_starting: bool,
     under_way: u64,
     /// When it was decreased last.
     decreased: Duration,
@@ -57,7 +58,7 @@ pub struct Sample {
 impl Governor {
     /// Returns a governor that has seen nothing yet.
     pub fn new(target: Duration) -> Self {
-        Self { target, limit: START, is_starting: true, under_way: 0, decreased: Duration::ZERO }
+        Self { target, limit: START, under_way: 0, decreased: Duration::ZERO }
     }
 
     /// Returns the records that may be under way at once.
@@ -104,11 +105,12 @@ impl Governor {
             if sample.begun >= self.decreased {
                 let share = self.target.as_secs_f64() / took.as_secs_f64().max(f64::MIN_POSITIVE);
                 self.limit = (self.limit * share.max(CUT)).max(LEAST);
-                (self.decreased, self.is_starting) = (sample.ended, false);
+                self.decreased = sample.ended;
             }
         } else if sample.was_limited {
             let whole = precise(sample.records) / self.limit.max(1.0);
-            let step = if self.is_starting { self.limit } else { STEP };
+            // Far from the target the sink has room for everyone; near it, equal steps make equal shares.
+            let step = if took * 2 < self.target { self.limit } else { STEP };
             self.limit = (self.limit + step * whole.min(1.0)).min(MOST);
         }
     }

@@ -181,7 +181,7 @@ fn alone_it_stays_at_the_target_through_steps_and_noise_and_comes_back() {
     for round in 0..60 {
         // A free database, one of which others take four fifths, and a free one again.
         for speed in [100_000.0, 20_000.0, 60_000.0] {
-            model.run(seconds(20), speed, 0.5);
+            model.run(seconds(2), speed, 0.5);
             let (since, before) = (model.now, model.done());
             model.run(seconds(40), speed, 0.5);
             let (pace, median) = (model.pace(&before, since)[0], model.median(since));
