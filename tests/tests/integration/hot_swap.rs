@@ -20,7 +20,7 @@ use crate::scene::{MINUTE, Scene, effect};
 const PARTITIONS: i32 = 6;
 const SWAPS: usize = 10;
 
-/// Records for each partition and hundredth of a second: more than two processes can write on two cores.
+/// Records for each partition and hundredth of a second: 12,000 a second in all.
 const AT_ONCE: usize = 20;
 
 const LOG: &str = "create table log (p int not null, n bigint not null, stamp text not null, \
@@ -69,7 +69,7 @@ fn row(partition: i32, n: u64) -> Value {
     effect("insert", "log", json!({ "p": partition, "n": n }))
 }
 
-/// Sends rows to all partitions, as many as the machine takes, until it is told to stop; returns how many each has.
+/// Sends rows to all partitions, without a pause, until it is told to stop; returns how many each has.
 async fn load(scene: &Scene<'_>, mut stop: watch::Receiver<bool>) -> u64 {
     let mut n = 0;
     let mut turns = tokio::time::interval(Duration::from_millis(10));
