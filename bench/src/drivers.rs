@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use forebay_tests::location;
+
 use crate::curve::Curve;
 use crate::distribution::Distribution;
-use crate::location;
 use crate::offering::{Look, Offered, Offering, Spent};
 use crate::scale::Scale;
 use crate::stage::{DATABASE, Stage};
@@ -35,13 +36,13 @@ const STOP: &str =
 const LAG: &str = "the same run from its beginning: records behind";
 
 /// What a rate came to.
-struct Window {
+pub(crate) struct Window {
     offered: f64,
-    done: f64,
+    pub(crate) done: f64,
     staleness: Distribution,
     lag_max: u64,
     is_growing: bool,
-    spent: Spent,
+    pub(crate) spent: Spent,
 }
 
 /// What a stop came to.
@@ -74,8 +75,9 @@ pub(crate) async fn run(stage: &Stage, scale: Scale, table: &mut Table) -> anyho
     for rate in RATES {
         let among = rate * scale.time(WINDOW).as_secs();
         eprintln!("bench: drivers, {rate} records a second");
-        let mut offering = Offering::begin(stage, Offered { rate, malformed: MALFORMED, among }).await?;
-        let window = Window::measure(&mut offering, scale).await?;
+        let mut offering =
+            Offering::begin(stage, Offered { rate, malformed: MALFORMED, among, evenly_over: None }).await?;
+        let window = Window::measure(&mut offering, scale.time(WARM), scale.time(WINDOW)).await?;
         let holds = window.holds(rate);
         curve.add(format!("{rate}/s{}", if holds { ", holds" } else { "" }), &window.figures());
         if holds && rate <= STOPPED_AT_MOST && stopped.is_none() {
@@ -96,12 +98,13 @@ pub(crate) async fn run(stage: &Stage, scale: Scale, table: &mut Table) -> anyho
 }
 
 impl Window {
-    async fn measure(offering: &mut Offering<'_>, scale: Scale) -> anyhow::Result<Self> {
-        offering.look_for(scale.time(WARM), LOOK).await?;
+    /// Lets some time pass, and looks for so long; a probe's row may come late by half of it.
+    pub(crate) async fn measure(offering: &mut Offering<'_>, warm: Duration, time: Duration) -> anyhow::Result<Self> {
+        offering.look_for(warm, LOOK).await?;
         let (before, looked) = (offering.spent()?, offering.looks().len());
-        let (first, last) = offering.look_for(scale.time(WINDOW), LOOK).await?;
+        let (first, last) = offering.look_for(time, LOOK).await?;
         let spent = offering.spent()?;
-        let staleness = offering.staleness(first.produced.sent, last.produced.sent, scale.time(CATCH_UP) / 10).await?;
+        let staleness = offering.staleness(first.produced.sent, last.produced.sent, time / 2).await?;
         let lags: Vec<u64> = offering.looks().iter().skip(looked).map(|look| look.lag()).collect();
         let seconds = (last.at - first.at).as_secs_f64();
         let (done, sent) = (last.done - first.done, last.produced.sent - first.produced.sent);
@@ -115,15 +118,20 @@ impl Window {
         })
     }
 
+    /// The median and the 99th of a hundred, in seconds.
+    pub(crate) fn staleness(&self) -> (f64, f64) {
+        (self.staleness.percentile(50), self.staleness.percentile(99))
+    }
+
     /// Whether everything was offered, rows were fresh, and lag was no more at the end than at the beginning.
     fn holds(&self, rate: u64) -> bool {
         self.offered > count(rate) * 0.98 && self.staleness.percentile(99) < FRESH && !self.is_growing
     }
 
     fn figures(&self) -> [f64; 9] {
-        let Self { offered, done, staleness, lag_max, is_growing: _, spent } = self;
+        let Self { offered, done, staleness: _, lag_max, is_growing: _, spent } = self;
         let Spent { forebay, broker, database, producer } = *spent;
-        let (p50, p99) = (staleness.percentile(50), staleness.percentile(99));
+        let (p50, p99) = self.staleness();
         [*offered, *done, p50, p99, count(*lag_max), forebay, broker, database, producer]
     }
 }

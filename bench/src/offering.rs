@@ -5,12 +5,12 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use forebay_tests::location::{self, PARTITIONS};
 use forebay_tests::oracle;
 use forebay_tests::process::Process;
 use tokio_postgres::Client;
 
 use crate::cpu;
-use crate::location::{self, PARTITIONS};
 use crate::manifest::{Manifest, ManifestFile};
 use crate::produce::Produced;
 use crate::runtime::Runtime;
@@ -29,6 +29,8 @@ pub(crate) struct Offered {
     pub(crate) rate: u64,
     pub(crate) malformed: u64,
     pub(crate) among: u64,
+    /// So many partitions with as much traffic each; otherwise three of twelve have more.
+    pub(crate) evenly_over: Option<u64>,
 }
 
 /// How far producer and consumer are at one moment.
@@ -73,7 +75,8 @@ impl<'a> Offering<'a> {
     pub(crate) async fn begin(stage: &'a Stage, offered: Offered) -> anyhow::Result<Self> {
         let group = stage.group("drivers");
         let (topic, dead_letters) = (format!("{group}.locations"), format!("{group}.dead"));
-        stage.kafka().create_topic(&topic, i32::try_from(PARTITIONS)?, &[]).await;
+        let partitions = offered.evenly_over.unwrap_or(PARTITIONS);
+        stage.kafka().create_topic(&topic, i32::try_from(partitions)?, &[]).await;
         stage.kafka().create_topic(&dead_letters, 1, &[]).await;
         stage.empty("public.drivers").await;
         let manifest = stage.write(&Manifest {
@@ -86,12 +89,13 @@ impl<'a> Offering<'a> {
             targets: location::TARGET,
         })?;
         let runtime = Runtime::start(&manifest);
-        runtime.until_owns(usize::try_from(PARTITIONS)?).await?;
+        runtime.until_owns(usize::try_from(partitions)?).await?;
         let client = stage.postgres().connect(DATABASE).await;
         let progress = stage.folder().join(format!("{group}.progress"));
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["side-produce", "--bootstrap", &stage.kafka().bootstrap(), "--topic", &topic]).arg("--progress");
         command.arg(&progress).args(["--rate", &offered.rate.to_string()]);
+        command.args(offered.evenly_over.map(|partitions| format!("--evenly-over={partitions}")));
         command.args(["--malformed", &offered.malformed.to_string(), "--among", &offered.among.to_string()]);
         let log = stage.folder().join(format!("{group}.producer.log"));
         let producer = Process::start("the producer", command, &log, libc::SIGKILL);

@@ -72,7 +72,13 @@ fn targets() -> Targets {
         column("status", ColumnKind::Text(None), "text"),
         column("updated_at", ColumnKind::Timestamptz, "timestamptz"),
     ];
-    let facts = TableFacts { sql_name: "public.orders".to_owned(), columns, is_strict: false, deferred: Vec::new() };
+    let facts = TableFacts {
+        sql_name: "public.orders".to_owned(),
+        columns,
+        is_strict: false,
+        deferred: Vec::new(),
+        takes_copy: false,
+    };
     let settings = settings::Table {
         sink: "db".to_owned(),
         schema: Some("public".to_owned()),

@@ -6,13 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use forebay_tests::location::{Location, evenly, is_probe};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 use rdkafka::{ClientConfig, ClientContext};
 use tokio::signal::unix::{SignalKind, signal};
-
-use crate::location::{Location, is_probe};
 
 /// Records are sent as they become due, this often.
 const TICK: Duration = Duration::from_millis(5);
@@ -35,6 +34,9 @@ pub(crate) struct Offer {
     /// Among how many, from the first one on
     #[arg(long)]
     among: u64,
+    /// How many partitions have as much traffic each
+    #[arg(long)]
+    evenly_over: Option<u64>,
     /// Where the counts go
     #[arg(long)]
     progress: PathBuf,
@@ -106,6 +108,7 @@ impl Offer {
     fn send(&self, producer: &ThreadedProducer<Deliveries>, number: u64) -> anyhow::Result<bool> {
         let at_ms = jiff::Timestamp::now().as_millisecond();
         let Location { partition, key, value } = Location::new(number, at_ms, self.is_malformed(number));
+        let partition = self.evenly_over.map_or(partition, |partitions| evenly(number, partitions));
         let record = BaseRecord::to(&self.topic).partition(partition).key(&key).payload(&value).timestamp(at_ms);
         match producer.send(record) {
             Ok(()) => Ok(true),

@@ -3,7 +3,7 @@
 use crate::scale::Scale;
 use crate::stage::Stage;
 use crate::table::Table;
-use crate::{cores, drivers, governor, latency, rate};
+use crate::{cores, drivers, governor, lanes, latency, rate};
 
 /// A study; each adds its rows and curves to the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,11 +13,13 @@ pub(crate) enum Study {
     Governor,
     Rate,
     Drivers,
+    Lanes,
 }
 
 impl Study {
-    /// In the order in which they run: the last one restarts the database with settings of its own.
-    pub(crate) const ALL: [Self; 5] = [Self::Latency, Self::Cores, Self::Governor, Self::Rate, Self::Drivers];
+    /// In the order in which they run: the last two restart the database with settings of their own.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Latency, Self::Cores, Self::Governor, Self::Rate, Self::Drivers, Self::Lanes];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -26,6 +28,7 @@ impl Study {
             Self::Governor => "governor",
             Self::Rate => "rate",
             Self::Drivers => "drivers",
+            Self::Lanes => "lanes",
         }
     }
 
@@ -37,6 +40,7 @@ impl Study {
             Self::Governor => governor::run(stage, scale, rounds, table).await,
             Self::Rate => rate::run(stage, scale, rounds, table).await,
             Self::Drivers => drivers::run(stage, scale, table).await,
+            Self::Lanes => lanes::run(stage, scale, table).await,
         }
     }
 }

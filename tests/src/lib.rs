@@ -11,6 +11,7 @@ pub mod forebay;
 pub mod groups;
 pub mod http;
 pub mod kafka;
+pub mod location;
 pub mod manifest;
 pub mod memory;
 pub mod metrics;

@@ -176,8 +176,13 @@ fn targets() -> Vec<TableTarget> {
         is_generated: false,
     });
     let table = |(name, rest): (&str, &str)| {
-        let facts =
-            TableFacts { sql_name: name.to_owned(), columns: columns.to_vec(), is_strict: false, deferred: Vec::new() };
+        let facts = TableFacts {
+            sql_name: name.to_owned(),
+            columns: columns.to_vec(),
+            is_strict: false,
+            deferred: Vec::new(),
+            takes_copy: false,
+        };
         let newest = || OnConflict::Newest("seq".to_owned());
         let settings = Table {
             sink: "warehouse".to_owned(),

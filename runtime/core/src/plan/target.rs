@@ -72,6 +72,8 @@ pub struct TableFacts {
     pub is_strict: bool,
     /// Quoted names of the constraints that are checked as late as COMMIT.
     pub deferred: Vec<String>,
+    /// Whether appending by the protocol for bulk loads means the same as inserting: no view, no rule, no row security.
+    pub takes_copy: bool,
 }
 
 /// What the database says of a column.

@@ -222,7 +222,7 @@ fn timestamp(micros: i64) -> String {
 
 /// A timestamp with time zone in microseconds since the Unix epoch, over PostgreSQL's whole range.
 #[derive(Debug)]
-struct Micros(i64);
+pub(super) struct Micros(pub(super) i64);
 
 impl ToSql for Micros {
     fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {

@@ -27,7 +27,9 @@ select c.oid, c.relkind::text,
        quote_ident(s.nspname) || '.' || quote_ident(c.relname),
        has_table_privilege(c.oid, 'select'), has_any_column_privilege(c.oid, 'insert'),
        has_any_column_privilege(c.oid, 'update'), has_schema_privilege(s.oid, 'usage'), quote_ident(current_user),
-       quote_ident(s.nspname)
+       quote_ident(s.nspname),
+       c.relkind in ('r', 'p') and not c.relrowsecurity
+         and not exists (select from pg_rewrite r where r.ev_class = c.oid) as takes_copy
 from pg_class c join pg_namespace s on s.oid = c.relnamespace
 where c.oid = to_regclass($1)";
 
@@ -77,6 +79,7 @@ impl Postgres {
             columns: columns.iter().map(column).collect(),
             is_strict: found.get::<_, bool>(2) || has_other_unique,
             deferred: found.get(3),
+            takes_copy: found.get(11),
         };
         let mut faults = self.faults(table, found);
         if !table.key.is_empty() && !indexes.iter().any(is_key) {

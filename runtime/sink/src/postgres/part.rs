@@ -13,21 +13,13 @@ use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
 use crate::committed::{Committed, count, outgoing, still_pending};
-use crate::postgres::connection::Param;
 use crate::postgres::flush::Request;
-use crate::postgres::redriven::REMEMBER;
 use crate::postgres::verdict::of_error;
 use crate::postgres::version;
 use crate::postgres::write::{Bound, Ending, Text, Transaction, of_bound};
-use crate::redriven::Redriven;
 
 /// SQLSTATE of a division by zero: how this adapter's own statements say no.
 const DIVISION_BY_ZERO: &str = "22012";
-
-const MOVE: &str = "with moved as (update forebay.ledger set next_offset = $7, leader_epoch = $8, \
-    plugin_digest = $9, updated_at = now() \
-    where source = $1 and consumer_group = $2 and topic = $3 and partition = $4 and owner_epoch = $5 and next_offset = $6 \
-    returning 1) select 1 / count(*) from moved";
 
 const DECIDED: &str = "insert into forebay.outbox \
     (source, consumer_group, topic, partition, from_offset, next_offset, payload) values ($1, $2, $3, $4, $5, $6, $7)";
@@ -49,7 +41,6 @@ pub(super) struct Part<'a> {
     payload: Vec<u8>,
     /// Letters whose value stays, by the position after their batch.
     kept: Vec<(i64, Vec<u8>)>,
-    moves: Text,
     decided: Text,
     keeps: Text,
     settles: Text,
@@ -76,7 +67,6 @@ impl<'a> Transaction<'a> {
             rows: count(self.context, self.write, done, &refused),
             payload: outbox::encode(&outgoing),
             kept: kept.iter().map(|(next, letters)| (*next, outbox::encode(letters))).collect(),
-            moves: self.prepare(if self.context.redriven.is_some() { REMEMBER } else { MOVE }).await?,
             decided: self.prepare(DECIDED).await?,
             keeps: self.prepare(KEPT).await?,
             settles: self.prepare(SETTLED).await?,
@@ -87,23 +77,17 @@ impl<'a> Transaction<'a> {
             outgoing,
         })
     }
-
-    /// Moves the position; a dead letter that is redriven is remembered instead.
-    fn move_request<'b>(&'b self, moves: &'b Text, moved: &[Param<'b>]) -> Request<'b> {
-        match &self.context.redriven {
-            None => self.lane_request(moves, moved),
-            Some(Redriven { id, binding, .. }) => {
-                let remembered = self.execute(moves, vec![(id, Type::TEXT), (binding, Type::TEXT)]);
-                Box::pin(async move { remembered.await.map(drop) })
-            }
-        }
-    }
 }
 
 impl Part<'_> {
-    /// Adds its requests: rows first, the position last.
+    /// The position after it.
+    pub(super) fn position(&self) -> &i64 {
+        &self.judgement.position
+    }
+
+    /// Adds its requests, rows first; the move of the position comes right behind them.
     pub(super) fn requests<'b>(&'b self, of: &'b Transaction<'_>, requests: &mut Vec<Request<'b>>) -> Places {
-        let Write { expected, epoch, leader_epoch, settled, .. } = of.write;
+        let Write { expected, settled, .. } = of.write;
         let first_row = requests.len();
         requests.extend(self.bound.iter().map(|statement| of.request(statement)));
         let rows = first_row..requests.len();
@@ -117,24 +101,15 @@ impl Part<'_> {
             requests.push(of.lane_request(&self.settles, &[(&settled.rows, Type::INT8_ARRAY)]));
         }
         let decided = requests.len();
-        let position = &self.judgement.position;
         if !self.outgoing.is_empty() {
-            let row = [(expected as _, Type::INT8), (position as _, Type::INT8), (&self.payload as _, Type::BYTEA)];
+            let row =
+                [(expected as _, Type::INT8), (self.position() as _, Type::INT8), (&self.payload as _, Type::BYTEA)];
             requests.push(of.lane_request(&self.decided, &row));
         }
         let (plugin, digest) = (&of.context.origin.plugin, &of.context.origin.digest);
         let version = [(expected as _, Type::INT8), (plugin as _, Type::TEXT), (digest as _, Type::TEXT)];
         requests.extend(self.noted.as_ref().map(|noted| of.lane_request(noted, &version)));
-        let moves = requests.len();
-        let moved: [Param<'_>; 5] = [
-            (epoch, Type::INT8),
-            (expected, Type::INT8),
-            (position, Type::INT8),
-            (leader_epoch, Type::INT4),
-            (digest, Type::TEXT),
-        ];
-        requests.push(of.move_request(&self.moves, &moved));
-        Places { rows, decided, moves }
+        Places { rows, decided, moves: requests.len() }
     }
 
     /// Whose fault it is that a request of its transaction failed.

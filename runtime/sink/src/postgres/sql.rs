@@ -195,6 +195,6 @@ fn key(table: &TableTarget) -> String {
     names.join(", ")
 }
 
-fn quote(name: &str) -> String {
+pub(super) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

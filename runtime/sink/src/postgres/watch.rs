@@ -21,12 +21,14 @@ use crate::postgres::verdict::chain;
 const ON_ITS_WAY: Duration = Duration::from_secs(2);
 
 /// Only while it still waits: it may have got what it waited for, and serve another client by now.
-const END: &str =
-    "select pg_terminate_backend(pid) from pg_stat_activity where pid = $1 and state like 'idle in transaction%'";
+const END: &str = "select pg_terminate_backend(pid) from pg_stat_activity where pid = $1 \
+    and (state like 'idle in transaction%' or state = 'active' and wait_event = 'ClientRead')";
 
 const WAITS: &str = "the backend waits for a request that it does not get";
 
-const STATE: &str = "select state from pg_stat_activity where pid = $1";
+/// A COPY under way that waits for its rows counts as waiting, too.
+const STATE: &str = "select case when state = 'active' and wait_event = 'ClientRead' then 'idle in transaction' else state end \
+    from pg_stat_activity where pid = $1";
 
 /// Signs of life of one transaction.
 #[derive(Debug, Default)]

@@ -12,7 +12,7 @@ use forebay_core::manifest::settings::Missing;
 use forebay_core::outcome::{Effect, Handled};
 use forebay_core::plan::check::Op;
 use forebay_core::plan::statement::{Statement as Planned, plan};
-use forebay_core::plan::target::TableFacts;
+use forebay_core::plan::target::{TableFacts, TableTarget};
 use forebay_core::verdict::Verdict;
 use jiff::Timestamp;
 use postgres_types::{ToSql, Type};
@@ -25,10 +25,18 @@ use crate::ledger::LaneKey;
 use crate::named::named;
 use crate::postgres::bind::{self, Array, Wire};
 use crate::postgres::connection::{Param, Postgres};
+use crate::postgres::copy;
 use crate::postgres::flush::{self, Request};
+use crate::postgres::redriven::REMEMBER;
 use crate::postgres::sql::{self, Source};
 use crate::postgres::verdict::{of_error, of_statement};
 use crate::postgres::watch::Signs;
+use crate::redriven::Redriven;
+
+const MOVE: &str = "with moved as (update forebay.ledger set next_offset = $7, leader_epoch = $8, \
+    plugin_digest = $9, updated_at = now() \
+    where source = $1 and consumer_group = $2 and topic = $3 and partition = $4 and owner_epoch = $5 and next_offset = $6 \
+    returning 1) select 1 / count(*) from moved";
 
 impl Postgres {
     /// Writes a batch: all of it, or up to where it must stop.
@@ -64,12 +72,17 @@ pub(super) struct Transaction<'a> {
 pub(super) struct Bound<'a> {
     op: Op,
     facts: Arc<TableFacts>,
-    text: Text,
-    types: Vec<Type>,
-    arrays: Vec<Array<'a>>,
+    values: Values<'a>,
     /// How many rows an update must change.
     count: i64,
-    has_count: bool,
+}
+
+/// How a statement's values travel.
+enum Values<'a> {
+    /// As parameters, an array for each column; and the count behind them, where the server is to compare it.
+    Arrays { text: Text, types: Vec<Type>, arrays: Vec<Array<'a>>, has_count: bool },
+    /// Row after row behind the statement.
+    Rows { copy: Statement, rows: copy::Rows<'a> },
 }
 
 impl Bound<'_> {
@@ -135,17 +148,36 @@ impl<'a> Transaction<'a> {
     async fn end(&self, ending: Ending, bound: Vec<Bound<'_>>) -> Result<Committed, Verdict> {
         let is_begun = ending.is_begun;
         let part = self.part(ending, bound).await?;
+        let moves = self.prepare(if self.context.redriven.is_some() { REMEMBER } else { MOVE }).await?;
         let begin = self.sink.begin();
         let mut requests: Vec<Request<'_>> = Vec::with_capacity(16);
         if !is_begun {
             requests.push(Box::pin(self.signs.begin(self.client, &begin)));
         }
         let places = part.requests(self, &mut requests);
+        requests.push(self.move_request(&moves, part.position()));
         failpoint::pass("before-commit");
         requests.push(Box::pin(self.client.batch_execute("commit")));
         flush::in_order(requests, self.signs).await.map_err(|(at, error)| part.failed(&places, at, &error))?;
         failpoint::pass("after-commit");
         Ok(part.committed())
+    }
+
+    /// Moves the position; a dead letter that is redriven is remembered instead.
+    fn move_request<'b>(&'b self, moves: &'b Text, position: &'b i64) -> Request<'b> {
+        if let Some(Redriven { id, binding, .. }) = &self.context.redriven {
+            let remembered = self.execute(moves, vec![(id, Type::TEXT), (binding, Type::TEXT)]);
+            return Box::pin(async move { remembered.await.map(drop) });
+        }
+        let Write { expected, epoch, leader_epoch, .. } = self.write;
+        let moved: [Param<'_>; 5] = [
+            (epoch, Type::INT8),
+            (expected, Type::INT8),
+            (position, Type::INT8),
+            (leader_epoch, Type::INT4),
+            (&self.context.origin.digest, Type::TEXT),
+        ];
+        self.lane_request(moves, &moved)
     }
 
     /// Plans the effects of a range of records, prepares the statements and binds their values.
@@ -167,20 +199,33 @@ impl<'a> Transaction<'a> {
         })
     }
 
-    async fn bind_all(&self, statements: Vec<Planned<'a>>) -> Result<Vec<Bound<'a>>, Verdict> {
+    pub(super) async fn bind_all(&self, statements: Vec<Planned<'a>>) -> Result<Vec<Bound<'a>>, Verdict> {
         let mut bound = Vec::with_capacity(statements.len());
         for statement in statements {
             let Some(table) = self.context.targets.table(statement.target) else { continue };
-            let wires = bind::wires(&statement, table);
-            let arrays = bind::arrays(&statement, &wires);
-            let text = self.prepare(&sql::text(&statement, table, &wires, Source::Parameters)).await?;
-            let has_count = statement.op == Op::Update && table.settings.missing == Missing::Reject;
+            let (op, facts) = (statement.op, Arc::clone(&table.facts));
             let count = i64::try_from(statement.len()).unwrap_or(i64::MAX);
-            let facts = table.facts.clone();
-            let types = wires.into_iter().map(Wire::array_type).chain(has_count.then_some(Type::INT8)).collect();
-            bound.push(Bound { op: statement.op, facts, text, types, arrays, count, has_count });
+            let values = match self.rows(statement, table) {
+                Ok(rows) => Values::Rows { copy: self.prepare_named(&rows.text(table)).await?, rows },
+                Err(statement) => self.arrays(&statement, table).await?,
+            };
+            bound.push(Bound { op, facts, values, count });
         }
         Ok(bound)
+    }
+
+    /// Appends go by COPY, where it pays. A pooler may give each statement another connection, and then a COPY has no name.
+    fn rows(&self, statement: Planned<'a>, table: &TableTarget) -> Result<copy::Rows<'a>, Planned<'a>> {
+        if self.sink.is_pooled() { Err(statement) } else { copy::Rows::of(statement, table) }
+    }
+
+    async fn arrays(&self, statement: &Planned<'a>, table: &TableTarget) -> Result<Values<'a>, Verdict> {
+        let wires = bind::wires(statement, table);
+        let arrays = bind::arrays(statement, &wires);
+        let text = self.prepare(&sql::text(statement, table, &wires, Source::Parameters)).await?;
+        let has_count = statement.op == Op::Update && table.settings.missing == Missing::Reject;
+        let types = wires.into_iter().map(Wire::array_type).chain(has_count.then_some(Type::INT8)).collect();
+        Ok(Values::Arrays { text, types, arrays, has_count })
     }
 
     /// Prepares a text once for each connection; behind a pooler a statement has no name, and there is nothing to prepare.
@@ -188,20 +233,32 @@ impl<'a> Transaction<'a> {
         if self.sink.is_pooled() {
             return Ok(Text::Plain(text.to_owned()));
         }
+        self.prepare_named(text).await.map(Text::Prepared)
+    }
+
+    async fn prepare_named(&self, text: &str) -> Result<Statement, Verdict> {
         let prepared = self.client.prepare_cached(text).await.map_err(|error| of_error(&error))?;
         self.signs.answered();
-        Ok(Text::Prepared(prepared))
+        Ok(prepared)
     }
 
     pub(super) fn request<'b>(&'b self, statement: &'b Bound<'_>) -> Request<'b> {
-        let arrays = statement.arrays.iter().map(|array| &**array as &(dyn ToSql + Sync));
-        let count = statement.has_count.then_some(&statement.count as &(dyn ToSql + Sync));
-        let params = arrays.chain(count).zip(statement.types.iter().cloned()).collect();
-        let written = self.execute(&statement.text, params);
-        Box::pin(async move {
-            statement.look(written.await?);
-            Ok(())
-        })
+        match &statement.values {
+            Values::Rows { copy, rows } => Box::pin(async move {
+                statement.look(rows.send(self.client, copy).await?);
+                Ok(())
+            }),
+            Values::Arrays { text, types, arrays, has_count } => {
+                let arrays = arrays.iter().map(|array| &**array as &(dyn ToSql + Sync));
+                let count = has_count.then_some(&statement.count as &(dyn ToSql + Sync));
+                let params = arrays.chain(count).zip(types.iter().cloned()).collect();
+                let written = self.execute(text, params);
+                Box::pin(async move {
+                    statement.look(written.await?);
+                    Ok(())
+                })
+            }
+        }
     }
 
     pub(super) async fn execute(&self, text: &Text, params: Vec<Param<'_>>) -> Result<u64, Error> {

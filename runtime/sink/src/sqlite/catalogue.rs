@@ -106,6 +106,7 @@ fn report(connection: &Connection, sink: &str, table: &Table) -> Result<TableRep
         columns: columns.iter().map(|column| facts(column, row_id, &collated)).collect(),
         is_strict,
         deferred: Vec::new(),
+        takes_copy: false,
     };
     let mut faults: Vec<Cause> = unfit(sink, table, &found).into_iter().collect();
     let is_known = |key: &String| columns.iter().any(|column| column.name == *key);

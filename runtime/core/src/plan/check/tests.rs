@@ -23,6 +23,7 @@ fn targets() -> Targets {
         ],
         is_strict: false,
         deferred: Vec::new(),
+        takes_copy: false,
     };
     let table = |key: &[&str]| settings::Table {
         sink: "s".into(),

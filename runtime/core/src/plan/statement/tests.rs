@@ -28,6 +28,7 @@ fn table(name: &str, on_conflict: OnConflict, is_strict: bool, fold: Fold) -> Ta
         columns: names.map(|name| column(name, ColumnKind::Int8)).to_vec(),
         is_strict,
         deferred: Vec::new(),
+        takes_copy: false,
     };
     let settings = settings::Table {
         sink: "s".into(),

@@ -2,7 +2,8 @@
 
 /// How many drivers there are.
 const DRIVERS: u64 = 20_000;
-pub(crate) const PARTITIONS: u64 = 12;
+/// How many partitions they are spread over.
+pub const PARTITIONS: u64 = 12;
 /// Partitions with more traffic than the others, and the drivers in them: 35 of a hundred.
 const HOT_PARTITIONS: u64 = 3;
 const HOT_DRIVERS: u64 = DRIVERS * 35 / 100;
@@ -11,34 +12,38 @@ const HOT_DRIVERS: u64 = DRIVERS * 35 / 100;
 const PROBE_EVERY: u64 = 500;
 
 /// The table. Rows change all the time: there is room for their next version beside them.
-pub(crate) const TABLE: &str = "create table public.drivers (driver_id text primary key, lat float8 not null, \
+pub const TABLE: &str = "create table public.drivers (driver_id text primary key, lat float8 not null, \
     lon float8 not null, at timestamptz not null) with (fillfactor = 50)";
 
 /// The line of the manifest that sends locations to the table: an older one never takes a newer one's place.
-pub(crate) const TARGET: &str = "drivers = { sink = \"db\", table = \"public.drivers\", key = [\"driver_id\"], \
+pub const TARGET: &str = "drivers = { sink = \"db\", table = \"public.drivers\", key = [\"driver_id\"], \
     on-conflict = \"newest(at)\" }\n";
 
-/// The ready-made handler, and what it is told.
-pub(crate) const COMPONENT: &str = "builtin:json-to-rows";
-pub(crate) const PLUGIN: &str = "config = { target = \"drivers\", columns = { driver_id = \"driver_id\", \
+/// The ready-made handler.
+pub const COMPONENT: &str = "builtin:json-to-rows";
+/// What it is told, as a line of its plugin in a manifest.
+pub const PLUGIN: &str = "config = { target = \"drivers\", columns = { driver_id = \"driver_id\", \
     lat = { path = \"lat\", type = \"float\" }, lon = { path = \"lon\", type = \"float\" }, \
     at = { path = \"at\", type = \"timestamp\", unit = \"ms\" } } }\n";
 
 /// The seconds from each probe's timestamp to its row's commit, of the records from $1 to before $2.
-pub(crate) const STALENESS: &str = "select extract(epoch from pg_xact_commit_timestamp(xmin) - at)::float8 \
+pub const STALENESS: &str = "select extract(epoch from pg_xact_commit_timestamp(xmin) - at)::float8 \
     from public.drivers where driver_id like 'p-%' and substr(driver_id, 3)::int8 >= $1 and substr(driver_id, 3)::int8 < $2";
 
 /// A record in the making.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Location {
-    pub(crate) partition: i32,
-    pub(crate) key: String,
-    pub(crate) value: String,
+pub struct Location {
+    /// Where it goes.
+    pub partition: i32,
+    /// The driver.
+    pub key: String,
+    /// JSON.
+    pub value: String,
 }
 
 impl Location {
     /// Returns the record `number`, said at that millisecond of the Unix epoch; a malformed one breaks off in the middle.
-    pub(crate) fn new(number: u64, at_ms: i64, is_malformed: bool) -> Self {
+    pub fn new(number: u64, at_ms: i64, is_malformed: bool) -> Self {
         let scattered = mix(number);
         let driver = scattered % DRIVERS;
         let key = if is_probe(number) { format!("p-{number}") } else { format!("d-{driver:05}") };
@@ -52,13 +57,18 @@ impl Location {
     }
 }
 
+/// Returns where the record `number` goes if all of so many partitions have as much traffic.
+pub fn evenly(number: u64, partitions: u64) -> i32 {
+    i32::try_from(mix(number) % DRIVERS % partitions).unwrap_or_default()
+}
+
 /// Whether the row of that record stays as it is.
-pub(crate) fn is_probe(number: u64) -> bool {
+pub fn is_probe(number: u64) -> bool {
     number % PROBE_EVERY == PROBE_EVERY / 2
 }
 
 /// Returns how many such records there are before `number`.
-pub(crate) fn probes_before(number: u64) -> u64 {
+pub fn probes_before(number: u64) -> u64 {
     (number + PROBE_EVERY / 2 - 1) / PROBE_EVERY
 }
 
