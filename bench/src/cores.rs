@@ -15,7 +15,7 @@ use crate::table::{Row, Table};
 const TOPIC: &str = "computed";
 const RECORDS: usize = 60_000;
 /// Turns of the scripted handler's loop for each record: about 200 µs.
-const TURNS: u64 = 650_000;
+const TURNS: u64 = 470_000;
 
 const WHAT: &str = "a handler that computes 200 µs a record, one partition: the process on two cores against on one";
 

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
+
+use crate::cpu;
 use crate::curve::Curve;
 use crate::distribution::Distribution;
 use crate::manifest::{Manifest, ManifestFile};
@@ -23,7 +26,7 @@ const TARGETS: [u32; 4] = [10, 25, 50, 100];
 const COMPARED: u32 = 50;
 
 const WHAT: &str = "draining a backlog with `catch-up = { target-latency = \"50ms\" }`, against without";
-const CURVE: &str = "200 point reads a second by another client, while a backlog is drained at each target latency";
+const CURVE: &str = "200 point reads a second by another client, while a backlog is drained at each target latency; cores that were busy";
 
 /// What one setting came to over all rounds.
 struct Setting {
@@ -31,6 +34,8 @@ struct Setting {
     target_ms: Option<u32>,
     seconds: Vec<f64>,
     rates: Vec<f64>,
+    /// Cores that were busy: the runtime's, the database's, the broker's.
+    busy: [Vec<f64>; 3],
     reads: Vec<f64>,
 }
 
@@ -80,19 +85,31 @@ async fn idle(stage: &Stage, topic: &Topic, time: Duration, client: &ReadingClie
 impl Setting {
     fn new(target_ms: Option<u32>) -> Self {
         let label = target_ms.map_or("unthrottled".to_owned(), |target| format!("{target}ms"));
-        Self { label, target_ms, seconds: Vec::new(), rates: Vec::new(), reads: Vec::new() }
+        Self { label, target_ms, seconds: Vec::new(), rates: Vec::new(), busy: Default::default(), reads: Vec::new() }
     }
 
     async fn drain(&mut self, stage: &Stage, topic: &Topic, client: &ReadingClient) -> anyhow::Result<Drain> {
         let manifest = manifest(stage, topic, self.target_ms)?;
         stage.empty("public.orders").await;
+        let before = servers(stage)?;
         let drain = stage.drain(&manifest, topic.records).await?;
+        let after = servers(stage)?;
         stage.has_rows("public.orders", topic.records).await?;
-        self.seconds.push(drain.to.duration_since(drain.from).as_secs_f64());
+        let seconds = drain.to.duration_since(drain.from).as_secs_f64();
+        self.seconds.push(seconds);
+        let runtime = drain.measured.cpu * drain.measured.rate / 1e6;
+        let busy = [runtime, (after[0] - before[0]) / seconds, (after[1] - before[1]) / seconds];
+        self.busy.iter_mut().zip(busy).for_each(|(all, one)| all.push(one));
         self.rates.push(drain.measured.rate);
         self.reads.extend(client.between(drain.from, drain.to)?);
         Ok(drain)
     }
+}
+
+/// CPU seconds so far of the database and the broker.
+fn servers(stage: &Stage) -> anyhow::Result<[f64; 2]> {
+    let broker = cpu::child("kafka.Kafka").and_then(cpu::seconds).context("the broker's CPU time")?;
+    Ok([cpu::seconds_with_children(stage.postgres().pid()).context("the database's CPU time")?, broker])
 }
 
 fn manifest(stage: &Stage, topic: &Topic, target_ms: Option<u32>) -> anyhow::Result<ManifestFile> {
@@ -109,20 +126,34 @@ fn manifest(stage: &Stage, topic: &Topic, target_ms: Option<u32>) -> anyhow::Res
 }
 
 fn curve(idle: &Distribution, settings: &[Setting]) -> Curve {
-    let columns =
-        [("drain s", 1), ("of none", 2), ("records/s", 0), ("reads", 0), ("p50 ms", 2), ("p99 ms", 2), ("max ms", 1)];
+    let columns = [
+        ("drain s", 1),
+        ("of none", 2),
+        ("records/s", 0),
+        ("forebay", 2),
+        ("database", 2),
+        ("broker", 2),
+        ("reads", 0),
+        ("p50 ms", 2),
+        ("p99 ms", 2),
+        ("max ms", 1),
+    ];
     let mut curve = Curve::new("governor", CURVE, "target latency", &columns);
     #[expect(clippy::cast_precision_loss, reason = "a count far below 2^53")]
-    let line = |drained: [f64; 3], reads: &Distribution| {
+    let line = |drained: [f64; 6], reads: &Distribution| {
         [&drained[..], &[reads.len() as f64], &reading::figures(reads)].concat()
     };
-    curve.add("nothing to drain", &line([f64::NAN; 3], idle));
+    curve.add("nothing to drain", &line([f64::NAN; 6], idle));
     let median = |values: &[f64]| Distribution::new(values.iter().copied()).percentile(50);
     let unthrottled = settings.first().map_or(f64::NAN, |setting| median(&setting.seconds));
     for setting in settings {
         let seconds = median(&setting.seconds);
         let reads = Distribution::new(setting.reads.iter().copied());
-        curve.add(&*setting.label, &line([seconds, seconds / unthrottled, median(&setting.rates)], &reads));
+        let [runtime, database, broker] = setting.busy.each_ref().map(|busy| median(busy));
+        curve.add(
+            &*setting.label,
+            &line([seconds, seconds / unthrottled, median(&setting.rates), runtime, database, broker], &reads),
+        );
     }
     curve
 }

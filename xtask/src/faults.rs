@@ -10,6 +10,8 @@ const SCENARIOS: &[&str] = &[
     "backlogs::",
     "breaker::",
     "brokers::",
+    "drivers::",
+    "governed::",
     "guilty::",
     "locked::",
     "memory::",

@@ -7,6 +7,7 @@ mod bench;
 mod builtins;
 mod demo;
 mod faults;
+mod figures;
 mod golang;
 mod guests;
 mod kafka;
@@ -39,6 +40,9 @@ enum Command {
         /// Part of a test's name; formatting and lints are left out then
         name: Option<String>,
     },
+    /// What `test` starts beside the tests: lints, and the guests' own tests
+    #[command(hide = true)]
+    Beside,
     /// Builds the ready-made plugins anew, which are part of the binary; after a change to them or to the Rust SDK
     Builtins,
     /// Shows Forebay at work on an example, without servers; installs and builds what is missing
@@ -50,6 +54,9 @@ enum Command {
         /// Where the figures are written as JSON
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
+        /// Puts the figures into README.md and docs/benchmarks.md
+        #[arg(long)]
+        write: bool,
     },
     /// Measures a new project of each language, and writes the table of docs/languages.md
     Languages,
@@ -83,9 +90,10 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Setup => setup::run(&root),
         Command::Test { name } => test::run(&root, name.as_deref()),
+        Command::Beside => test::beside(&root),
         Command::Builtins => builtins::run(&root),
         Command::Demo => demo::run(&root),
-        Command::Bench { name, json } => bench::run(&root, name.as_deref(), json.as_deref()),
+        Command::Bench { name, json, write } => bench::run(&root, name.as_deref(), json.as_deref(), write),
         Command::Languages => languages::run(&root),
         Command::Faults { name, seed, soak } => faults::run(&root, name.as_deref(), soak, seed),
     }
