@@ -2,8 +2,7 @@
 
 use std::process::Command;
 
-use anyhow::Context as _;
-
+use crate::cpu;
 use crate::manifest::Manifest;
 use crate::order;
 use crate::runtime::Runtime;
@@ -21,7 +20,7 @@ const WHAT: &str = "a handler that computes 200 µs a record, one partition: the
 
 pub(crate) async fn run(stage: &Stage, scale: Scale, rounds: usize, table: &mut Table) -> anyhow::Result<()> {
     let records = scale.count(RECORDS);
-    let cores = cores()?;
+    let cores = cpu::two_cores()?;
     let [one, two] = cores.as_slice() else { anyhow::bail!("this process may run on one core only") };
     let (one, two) = (one.to_string(), format!("{one},{two}"));
     eprintln!("bench: filling `{TOPIC}` with {records} records");
@@ -67,17 +66,4 @@ fn message(number: u64, count: u64) -> (String, String) {
     );
     let effect = format!(r#"{{"op":"upsert","target":"orders","columns":{columns}}}"#);
     (id, format!(r#"{{"burn":{TURNS},"effects":[{effect}]}}"#))
-}
-
-/// Returns the first two of the cores that this process may run on, or the only one.
-fn cores() -> anyhow::Result<Vec<u32>> {
-    let status = std::fs::read_to_string("/proc/self/status").context("read which cores there are")?;
-    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).context("a list of cores")?;
-    let mut cores = Vec::new();
-    for range in list.trim().split(',') {
-        let (first, last) = range.split_once('-').unwrap_or((range, range));
-        cores.extend(first.parse::<u32>()?..=last.parse::<u32>()?);
-    }
-    cores.truncate(2);
-    Ok(cores)
 }

@@ -1,6 +1,9 @@
 //! The CPU time of processes, as the kernel counts it.
 
 use std::fs;
+use std::process::Command;
+
+use anyhow::Context as _;
 
 /// Ticks of the kernel's clock in a second, as `/proc` counts on every Linux of today.
 const TICKS: f64 = 100.0;
@@ -34,6 +37,41 @@ pub(crate) fn child(word: &str) -> Option<i32> {
         line.split(|byte| *byte == 0).any(|argument| argument == word.as_bytes())
     };
     processes().filter(|pid| Stat::of(*pid).is_some_and(|stat| stat.parent == own)).find(is_called)
+}
+
+/// Returns the first two of the cores that this process may run on, or the only one.
+pub(crate) fn two_cores() -> anyhow::Result<Vec<u32>> {
+    let status = fs::read_to_string("/proc/self/status").context("read which cores there are")?;
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).context("a list of cores")?;
+    let mut cores = Vec::new();
+    for range in list.trim().split(',') {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        cores.extend(first.parse::<u32>()?..=last.parse::<u32>()?);
+    }
+    cores.truncate(2);
+    Ok(cores)
+}
+
+/// Lets a process and its children run on these cores only, and whatever they start from now on.
+pub(crate) fn pin(pid: i32, cores: &str) -> anyhow::Result<()> {
+    let children = processes().filter(|child| Stat::of(*child).is_some_and(|stat| stat.parent == pid));
+    for one in children.chain([pid]) {
+        let args = ["--all-tasks", "--cpu-list", "--pid", cores, &one.to_string()];
+        let output = Command::new("taskset").args(args).output().context("start `taskset`")?;
+        // A child may have ended meanwhile.
+        anyhow::ensure!(output.status.success() || one != pid, "`taskset` failed: {output:?}");
+    }
+    Ok(())
+}
+
+/// Lets the calling thread run on these cores only.
+pub(crate) fn pin_thread(cores: &str) -> anyhow::Result<()> {
+    let own = fs::read_link("/proc/thread-self").context("find the thread's number")?;
+    let thread = own.file_name().and_then(|name| name.to_str()).context("a thread has a number")?;
+    let args = ["--cpu-list", "--pid", cores, thread];
+    let output = Command::new("taskset").args(args).output().context("start `taskset`")?;
+    anyhow::ensure!(output.status.success(), "`taskset` failed: {output:?}");
+    Ok(())
 }
 
 fn processes() -> impl Iterator<Item = i32> {

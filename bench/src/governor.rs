@@ -1,5 +1,6 @@
 //! A backlog drained beside a client that reads: what the drain does to the reads, unthrottled and governed.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -12,7 +13,7 @@ use crate::order::{self, Poison};
 use crate::reading::{self, ReadingClient};
 use crate::runtime::Runtime;
 use crate::scale::Scale;
-use crate::side::Drain;
+use crate::side::{Drain, Told, measure};
 use crate::stage::{DATABASE, Stage, Topic, component};
 use crate::table::{Row, Table};
 
@@ -26,7 +27,13 @@ const TARGETS: [u32; 4] = [10, 25, 50, 100];
 const COMPARED: u32 = 50;
 
 const WHAT: &str = "draining a backlog with `catch-up = { target-latency = \"50ms\" }`, against without";
-const CURVE: &str = "200 point reads a second by another client, while a backlog is drained at each target latency; cores that were busy";
+const CURVE: &str = "200 point reads a second by another client on the database's core, while `forebay run` drains a backlog from another one; cores that were busy";
+
+/// A core for `forebay run` and the broker, and one for the database and whoever reads: as if they were two machines.
+struct Sides {
+    runtime: String,
+    database: String,
+}
 
 /// What one setting came to over all rounds.
 struct Setting {
@@ -45,15 +52,19 @@ pub(crate) async fn run(stage: &Stage, scale: Scale, rounds: usize, table: &mut 
     eprintln!("bench: filling `{}` with {} records", topic.name, topic.records);
     stage.fill(&topic).await?;
     stage.postgres().execute(DATABASE, reading::TABLE).await;
-    let client = ReadingClient::start(&stage.url());
-    let idle = idle(stage, &topic, scale.time(IDLE), &client).await?;
+    let cores = cpu::two_cores()?;
+    let [first, second] = cores.as_slice() else { anyhow::bail!("this process may run on one core only") };
+    let sides = Sides { runtime: first.to_string(), database: second.to_string() };
+    sides.part(stage)?;
+    let client = ReadingClient::start(&stage.url(), &sides.database);
+    let idle = idle(stage, &topic, scale.time(IDLE), (&client, &sides)).await?;
     let mut row = Row::new("governor", WHAT, None);
     let mut settings: Vec<Setting> = [None].into_iter().chain(TARGETS.map(Some)).map(Setting::new).collect();
     for round in 1..=rounds {
         let mut unthrottled = None;
         for setting in &mut settings {
             eprintln!("bench: governor, {}, round {round} of {rounds}", setting.label);
-            let drain = setting.drain(stage, &topic, &client).await?;
+            let drain = setting.drain(stage, &topic, (&client, &sides)).await?;
             match setting.target_ms {
                 None => unthrottled = Some(drain.measured),
                 Some(COMPARED) => row.add_beside(drain.measured, unthrottled),
@@ -63,15 +74,21 @@ pub(crate) async fn run(stage: &Stage, scale: Scale, rounds: usize, table: &mut 
     }
     table.add(row);
     table.add_curve(curve(&idle, &settings));
-    Ok(())
+    sides.together(stage)
 }
 
 /// Reads while the runtime has nothing to do: its group is at the end of the topic.
-async fn idle(stage: &Stage, topic: &Topic, time: Duration, client: &ReadingClient) -> anyhow::Result<Distribution> {
+async fn idle(
+    stage: &Stage,
+    topic: &Topic,
+    time: Duration,
+    (client, sides): (&ReadingClient, &Sides),
+) -> anyhow::Result<Distribution> {
     let manifest = manifest(stage, topic, None)?;
     stage.empty("public.orders").await;
     stage.drain(&manifest, topic.records).await?;
     let runtime = Runtime::start(&manifest);
+    cpu::pin(runtime.pid(), &sides.runtime)?;
     runtime.until_owns(usize::try_from(topic.partitions)?).await?;
     eprintln!("bench: governor, nothing to drain");
     stage.empty("public.orders").await;
@@ -88,11 +105,19 @@ impl Setting {
         Self { label, target_ms, seconds: Vec::new(), rates: Vec::new(), busy: Default::default(), reads: Vec::new() }
     }
 
-    async fn drain(&mut self, stage: &Stage, topic: &Topic, client: &ReadingClient) -> anyhow::Result<Drain> {
+    async fn drain(
+        &mut self,
+        stage: &Stage,
+        topic: &Topic,
+        (client, sides): (&ReadingClient, &Sides),
+    ) -> anyhow::Result<Drain> {
         let manifest = manifest(stage, topic, self.target_ms)?;
         stage.empty("public.orders").await;
         let before = servers(stage)?;
-        let drain = stage.drain(&manifest, topic.records).await?;
+        let runtime = Runtime::command(&manifest);
+        let mut command = Command::new("taskset");
+        command.args(["--cpu-list", &sides.runtime]).arg(runtime.get_program()).args(runtime.get_args());
+        let drain = measure(command, stage.folder(), &Told::Metrics(manifest.admin), topic.records).await?;
         let after = servers(stage)?;
         stage.has_rows("public.orders", topic.records).await?;
         let seconds = drain.to.duration_since(drain.from).as_secs_f64();
@@ -106,9 +131,26 @@ impl Setting {
     }
 }
 
+impl Sides {
+    fn part(&self, stage: &Stage) -> anyhow::Result<()> {
+        cpu::pin(broker()?, &self.runtime)?;
+        cpu::pin(stage.postgres().pid(), &self.database)
+    }
+
+    fn together(&self, stage: &Stage) -> anyhow::Result<()> {
+        let both = format!("{},{}", self.runtime, self.database);
+        cpu::pin(broker()?, &both)?;
+        cpu::pin(stage.postgres().pid(), &both)
+    }
+}
+
+fn broker() -> anyhow::Result<i32> {
+    cpu::child("kafka.Kafka").context("find the broker's process")
+}
+
 /// CPU seconds so far of the database and the broker.
 fn servers(stage: &Stage) -> anyhow::Result<[f64; 2]> {
-    let broker = cpu::child("kafka.Kafka").and_then(cpu::seconds).context("the broker's CPU time")?;
+    let broker = cpu::seconds(broker()?).context("the broker's CPU time")?;
     Ok([cpu::seconds_with_children(stage.postgres().pid()).context("the database's CPU time")?, broker])
 }
 

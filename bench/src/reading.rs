@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use tokio_postgres::NoTls;
 
+use crate::cpu;
 use crate::distribution::Distribution;
 
 /// Rows of the table that is read; nobody writes it.
@@ -32,12 +33,14 @@ pub(crate) struct ReadingClient {
 }
 
 impl ReadingClient {
-    /// Reads from now on.
-    pub(crate) fn start(url: &str) -> Self {
+    /// Reads from now on, on these cores.
+    pub(crate) fn start(url: &str, cores: &str) -> Self {
         let (reads, is_over) = (Arc::<Mutex<Vec<Read>>>::default(), Arc::<AtomicBool>::default());
         let thread = thread::spawn({
-            let (url, reads, is_over) = (url.to_owned(), Arc::clone(&reads), Arc::clone(&is_over));
+            let (url, cores) = (url.to_owned(), cores.to_owned());
+            let (reads, is_over) = (Arc::clone(&reads), Arc::clone(&is_over));
             move || {
+                cpu::pin_thread(&cores)?;
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
                 runtime.block_on(read(&url, &reads, &is_over))
             }
