@@ -133,7 +133,8 @@ impl Beside {
     fn start() -> anyhow::Result<Self> {
         let log = shell::target()?.join("beside.log");
         let file = File::create(&log).with_context(|| format!("write `{}`", log.display()))?;
-        let own = env::current_exe().context("find the path of this program")?;
+        // The build before may have made this program anew: its own path is then that of a deleted file.
+        let own = env::current_exe().context("find the path of this program")?.with_file_name("xtask");
         let mut nice = Command::new("nice");
         nice.args(["-n", "19"]).arg(own).arg("beside").stdout(file.try_clone()?).stderr(file);
         Ok(Self { process: nice.spawn().context("start `nice xtask beside`")?, log })

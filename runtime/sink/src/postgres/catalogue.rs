@@ -28,7 +28,7 @@ select c.oid, c.relkind::text,
        has_table_privilege(c.oid, 'select'), has_any_column_privilege(c.oid, 'insert'),
        has_any_column_privilege(c.oid, 'update'), has_schema_privilege(s.oid, 'usage'), quote_ident(current_user),
        quote_ident(s.nspname),
-       c.relkind in ('r', 'p') and not c.relrowsecurity
+       c.relkind in ('r', 'p') and not c.relrowsecurity and has_table_privilege(c.oid, 'insert')
          and not exists (select from pg_rewrite r where r.ev_class = c.oid) as takes_copy
 from pg_class c join pg_namespace s on s.oid = c.relnamespace
 where c.oid = to_regclass($1)";

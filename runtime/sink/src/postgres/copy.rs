@@ -88,6 +88,12 @@ impl<'a> Rows<'a> {
     }
 }
 
+/// The statement that must go well before a `COPY` may be asked for: the client can not be told that one did not begin, and loses count
+/// of the server's answers. What keeps a `COPY` from its table (a lock, a right, a transaction that has failed) keeps this.
+pub(super) fn lock(table: &TableTarget) -> String {
+    format!("lock table only {} in row exclusive mode", table.facts.sql_name)
+}
+
 /// How all values of a column can go, if they can.
 fn form<'a>(column: &ColumnFacts, mut values: impl Iterator<Item = &'a Value>) -> Option<Form> {
     let form = match column.kind {

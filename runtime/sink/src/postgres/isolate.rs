@@ -177,10 +177,10 @@ impl<'a> Transaction<'a> {
         if !deferred.is_empty() {
             start.push_str(&format!("; set constraints {} deferred", deferred.join(", ")));
         }
-        let mut requests: Vec<Request<'_>> = vec![Box::pin(self.client.batch_execute(&start))];
-        requests.extend(bound.iter().map(|statement| self.request(statement)));
+        let mut requests: Vec<Request<'_>> = vec![Request::new(self.client.batch_execute(&start))];
+        bound.iter().for_each(|statement| self.requests(statement, &mut requests));
         if !deferred.is_empty() {
-            requests.push(Box::pin(self.client.batch_execute("set constraints all immediate")));
+            requests.push(Request::new(self.client.batch_execute("set constraints all immediate")));
         }
         let Err((at, error)) = flush::in_order(requests, self.signs).await else { return Ok(None) };
         match of_bound(&error, at.checked_sub(1).and_then(|at| bound.get(at))) {

@@ -120,7 +120,7 @@ async fn run(
     if is_alike {
         let both = lanes.iter().zip(&judgements);
         let effects = both.flat_map(|(lane, judgement)| lane.effects(lane.write.from..judgement.done));
-        all = first.bind_all(plan(effects, &first.context.targets)).await?;
+        all = first.bind_all(plan(effects, &first.context.targets), true).await?;
     }
     let mut parts = Vec::with_capacity(lanes.len());
     for (lane, judgement) in lanes.iter().zip(judgements) {
@@ -130,15 +130,15 @@ async fn run(
     }
     let moves = Moves::of(&parts, lanes);
     let (moving, begin) = (first.prepare(MOVE).await?, sink.begin());
-    let mut requests: Vec<Request<'_>> = vec![Box::pin(signs.begin(client, &begin))];
-    requests.extend(all.iter().map(|statement| first.request(statement)));
+    let mut requests: Vec<Request<'_>> = vec![Request::new(signs.begin(client, &begin))];
+    all.iter().for_each(|statement| first.requests(statement, &mut requests));
     for (part, lane) in parts.iter().zip(lanes) {
         part.requests(lane, &mut requests);
     }
     let moved = first.execute(&moving, moves.params());
-    requests.push(Box::pin(async move { moved.await.map(drop) }));
+    requests.push(Request::new(async move { moved.await.map(drop) }));
     failpoint::pass("before-commit");
-    requests.push(Box::pin(client.batch_execute("commit")));
+    requests.push(Request::new(client.batch_execute("commit")));
     match flush::in_order(requests, signs).await {
         Ok(()) => {}
         // The server's answer: nothing is committed, and whose fault it was shows when each goes alone.

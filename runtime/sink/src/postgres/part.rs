@@ -50,7 +50,8 @@ pub(super) struct Part<'a> {
 
 /// Where a part's requests are among those of its transaction.
 pub(super) struct Places {
-    rows: std::ops::Range<usize>,
+    /// Where each statement's requests begin, and where the last one's end.
+    rows: Vec<usize>,
     decided: usize,
     moves: usize,
 }
@@ -89,10 +90,13 @@ impl Part<'_> {
     pub(super) fn requests<'b>(&'b self, of: &'b Transaction<'_>, requests: &mut Vec<Request<'b>>) -> Places {
         let Write { expected, settled, .. } = of.write;
         let first_row = requests.len();
-        requests.extend(self.bound.iter().map(|statement| of.request(statement)));
-        let rows = first_row..requests.len();
+        let rows = self.bound.iter().map(|statement| {
+            of.requests(statement, requests);
+            requests.len()
+        });
+        let rows: Vec<usize> = [first_row].into_iter().chain(rows).collect();
         if of.has_deferred() {
-            requests.push(Box::pin(of.client.batch_execute("set constraints all immediate")));
+            requests.push(Request::new(of.client.batch_execute("set constraints all immediate")));
         }
         for (next, payload) in &self.kept {
             requests.push(of.lane_request(&self.keeps, &[(next, Type::INT8), (payload, Type::BYTEA)]));
@@ -120,10 +124,11 @@ impl Part<'_> {
         if at == places.decided && error.code() == Some(&SqlState::UNIQUE_VIOLATION) {
             return still_pending();
         }
-        if places.rows.contains(&at) {
-            return of_bound(error, self.bound.get(at - places.rows.start));
+        let statement = places.rows.partition_point(|begin| *begin <= at).checked_sub(1);
+        match statement.and_then(|statement| self.bound.get(statement)) {
+            Some(statement) => of_bound(error, Some(statement)),
+            None => of_error(error),
         }
-        of_error(error)
     }
 
     /// Its transaction is committed.

@@ -104,9 +104,9 @@ impl<'a> Transaction<'a> {
         if self.sink.is_pooled() {
             let mut savepoint = Savepoint::default();
             let requests: Vec<Request<'_>> = vec![
-                Box::pin(self.client.batch_execute(savepoint.set())),
-                Box::pin(self.client.batch_execute(create)),
-                Box::pin(self.client.batch_execute("release savepoint piece")),
+                Request::new(self.client.batch_execute(savepoint.set())),
+                Request::new(self.client.batch_execute(create)),
+                Request::new(self.client.batch_execute("release savepoint piece")),
             ];
             match flush::in_order(requests, self.signs).await {
                 Ok(()) => rows.call = Some(Text::Plain(call.clone())),
@@ -151,8 +151,8 @@ impl<'a> Transaction<'a> {
         let params = arguments.params(&may_wait);
         let answer = OnceLock::new();
         let requests: Vec<Request<'_>> = vec![
-            Box::pin(self.client.batch_execute(savepoint.set())),
-            Box::pin(async {
+            Request::new(self.client.batch_execute(savepoint.set())),
+            Request::new(async {
                 let _once = answer.set(self.query(call, &params).await?);
                 Ok(())
             }),

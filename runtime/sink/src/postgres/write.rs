@@ -82,7 +82,7 @@ enum Values<'a> {
     /// As parameters, an array for each column; and the count behind them, where the server is to compare it.
     Arrays { text: Text, types: Vec<Type>, arrays: Vec<Array<'a>>, has_count: bool },
     /// Row after row behind the statement.
-    Rows { copy: Statement, rows: copy::Rows<'a> },
+    Rows { lock: String, copy: Statement, rows: copy::Rows<'a> },
 }
 
 impl Bound<'_> {
@@ -117,7 +117,8 @@ impl<'a> Transaction<'a> {
     async fn run(&self) -> Result<Committed, Verdict> {
         let judgement = unrefused(self.context, self.write);
         let done = judgement.done;
-        let bound = self.bind(self.write.from..done).await?;
+        let planned = plan(self.effects(self.write.from..done), &self.context.targets);
+        let bound = self.bind_all(planned, true).await?;
         let ending = Ending { judgement, refused: BTreeMap::new(), is_begun: false };
         match self.end(ending, bound).await {
             Err(Verdict::Record(_)) if !self.context.is_guarded() => {
@@ -152,12 +153,12 @@ impl<'a> Transaction<'a> {
         let begin = self.sink.begin();
         let mut requests: Vec<Request<'_>> = Vec::with_capacity(16);
         if !is_begun {
-            requests.push(Box::pin(self.signs.begin(self.client, &begin)));
+            requests.push(Request::new(self.signs.begin(self.client, &begin)));
         }
         let places = part.requests(self, &mut requests);
         requests.push(self.move_request(&moves, part.position()));
         failpoint::pass("before-commit");
-        requests.push(Box::pin(self.client.batch_execute("commit")));
+        requests.push(Request::new(self.client.batch_execute("commit")));
         flush::in_order(requests, self.signs).await.map_err(|(at, error)| part.failed(&places, at, &error))?;
         failpoint::pass("after-commit");
         Ok(part.committed())
@@ -167,7 +168,7 @@ impl<'a> Transaction<'a> {
     fn move_request<'b>(&'b self, moves: &'b Text, position: &'b i64) -> Request<'b> {
         if let Some(Redriven { id, binding, .. }) = &self.context.redriven {
             let remembered = self.execute(moves, vec![(id, Type::TEXT), (binding, Type::TEXT)]);
-            return Box::pin(async move { remembered.await.map(drop) });
+            return Request::new(async move { remembered.await.map(drop) });
         }
         let Write { expected, epoch, leader_epoch, .. } = self.write;
         let moved: [Param<'_>; 5] = [
@@ -180,15 +181,15 @@ impl<'a> Transaction<'a> {
         self.lane_request(moves, &moved)
     }
 
-    /// Plans the effects of a range of records, prepares the statements and binds their values.
+    /// Plans the effects of a range of records, prepares the statements and binds their values, each as one request.
     pub(super) async fn bind(&self, range: Range<usize>) -> Result<Vec<Bound<'a>>, Verdict> {
-        self.bind_all(plan(self.effects(range), &self.context.targets)).await
+        self.bind_all(plan(self.effects(range), &self.context.targets), false).await
     }
 
     /// The same with a statement for each effect, in their order.
     pub(super) async fn bind_one_by_one(&self, range: Range<usize>) -> Result<Vec<Bound<'a>>, Verdict> {
         let single = |effect| plan(std::iter::once(effect), &self.context.targets);
-        self.bind_all(self.effects(range).flat_map(single).collect()).await
+        self.bind_all(self.effects(range).flat_map(single).collect(), false).await
     }
 
     pub(super) fn effects(&self, range: Range<usize>) -> impl Iterator<Item = &'a Effect> + use<'a> {
@@ -199,14 +200,23 @@ impl<'a> Transaction<'a> {
         })
     }
 
-    pub(super) async fn bind_all(&self, statements: Vec<Planned<'a>>) -> Result<Vec<Bound<'a>>, Verdict> {
+    /// Appends go by COPY where they may and where it pays.
+    pub(super) async fn bind_all(
+        &self,
+        statements: Vec<Planned<'a>>,
+        may_copy: bool,
+    ) -> Result<Vec<Bound<'a>>, Verdict> {
         let mut bound = Vec::with_capacity(statements.len());
         for statement in statements {
             let Some(table) = self.context.targets.table(statement.target) else { continue };
             let (op, facts) = (statement.op, Arc::clone(&table.facts));
             let count = i64::try_from(statement.len()).unwrap_or(i64::MAX);
-            let values = match self.rows(statement, table) {
-                Ok(rows) => Values::Rows { copy: self.prepare_named(&rows.text(table)).await?, rows },
+            let rows = if may_copy { self.rows(statement, table) } else { Err(statement) };
+            let values = match rows {
+                Ok(rows) => {
+                    let copy = self.prepare_named(&rows.text(table)).await?;
+                    Values::Rows { lock: copy::lock(table), copy, rows }
+                }
                 Err(statement) => self.arrays(&statement, table).await?,
             };
             bound.push(Bound { op, facts, values, count });
@@ -214,9 +224,10 @@ impl<'a> Transaction<'a> {
         Ok(bound)
     }
 
-    /// Appends go by COPY, where it pays. A pooler may give each statement another connection, and then a COPY has no name.
+    /// A pooler may give each statement another connection, and then a COPY has no name. What did not go well once goes the usual
+    /// way.
     fn rows(&self, statement: Planned<'a>, table: &TableTarget) -> Result<copy::Rows<'a>, Planned<'a>> {
-        if self.sink.is_pooled() { Err(statement) } else { copy::Rows::of(statement, table) }
+        if self.sink.is_pooled() || self.write.attempt > 1 { Err(statement) } else { copy::Rows::of(statement, table) }
     }
 
     async fn arrays(&self, statement: &Planned<'a>, table: &TableTarget) -> Result<Values<'a>, Verdict> {
@@ -242,21 +253,25 @@ impl<'a> Transaction<'a> {
         Ok(prepared)
     }
 
-    pub(super) fn request<'b>(&'b self, statement: &'b Bound<'_>) -> Request<'b> {
+    /// Adds what sends a statement.
+    pub(super) fn requests<'b>(&'b self, statement: &'b Bound<'_>, requests: &mut Vec<Request<'b>>) {
         match &statement.values {
-            Values::Rows { copy, rows } => Box::pin(async move {
-                statement.look(rows.send(self.client, copy).await?);
-                Ok(())
-            }),
+            Values::Rows { lock, copy, rows } => {
+                requests.push(Request::new(self.client.batch_execute(lock)));
+                requests.push(Request::waiting(async move {
+                    statement.look(rows.send(self.client, copy).await?);
+                    Ok(())
+                }));
+            }
             Values::Arrays { text, types, arrays, has_count } => {
                 let arrays = arrays.iter().map(|array| &**array as &(dyn ToSql + Sync));
                 let count = has_count.then_some(&statement.count as &(dyn ToSql + Sync));
                 let params = arrays.chain(count).zip(types.iter().cloned()).collect();
                 let written = self.execute(text, params);
-                Box::pin(async move {
+                requests.push(Request::new(async move {
                     statement.look(written.await?);
                     Ok(())
-                })
+                }));
             }
         }
     }
@@ -277,7 +292,7 @@ impl<'a> Transaction<'a> {
         let lane: [Param<'b>; 4] =
             [(source, Type::TEXT), (group, Type::TEXT), (topic, Type::TEXT), (partition, Type::INT4)];
         let params = lane.into_iter().chain(more.iter().cloned()).collect();
-        Box::pin(async move { self.execute(text, params).await.map(drop) })
+        Request::new(async move { self.execute(text, params).await.map(drop) })
     }
 
     /// Whether a target has constraints that COMMIT would check: they must speak while their record can be told.
