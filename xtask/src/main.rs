@@ -40,9 +40,6 @@ enum Command {
         /// Part of a test's name; formatting and lints are left out then
         name: Option<String>,
     },
-    /// What `test` starts beside the tests: lints, and the guests' own tests
-    #[command(hide = true)]
-    Beside,
     /// Builds the ready-made plugins anew, which are part of the binary; after a change to them or to the Rust SDK
     Builtins,
     /// Shows Forebay at work on an example, without servers; installs and builds what is missing
@@ -90,7 +87,6 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Setup => setup::run(&root),
         Command::Test { name } => test::run(&root, name.as_deref()),
-        Command::Beside => test::beside(&root),
         Command::Builtins => builtins::run(&root),
         Command::Demo => demo::run(&root),
         Command::Bench { name, json, write } => bench::run(&root, name.as_deref(), json.as_deref(), write),

@@ -39,22 +39,19 @@ pub(crate) fn run(root: &Path, name: Option<&str>) -> anyhow::Result<()> {
     let build = [&["build"][..], SELECTION].concat();
     shell::run(&mut shell::cargo(root, &build)).context("xtask test: FAILED before any test ran")?;
     shell::say(&format!("xtask test: built after {} s", start.elapsed().as_secs()))?;
-    let mut beside = None;
+    let mut lints = None;
     // Cargo lets one build at a time: linting begins once the tests have been built.
     let counts = tests(root, name, &mut failures, || {
         if name.is_none() {
-            beside = Some(Beside::start()?);
+            lints = Some(Lints::start(root)?);
         }
         Ok(())
     })?;
     shell::say(&format!("xtask test: tests ended after {} s", start.elapsed().as_secs()))?;
     if name.is_none() {
-        let beside = beside.context("the tests did not begin").and_then(Beside::end);
-        failures.extend(beside.err().map(|error| format!("{error:#}")));
-        shell::say(&format!(
-            "xtask test: lints and the guests' own tests ended after {} s",
-            start.elapsed().as_secs()
-        ))?;
+        let lints = lints.context("the tests did not begin").and_then(Lints::end);
+        failures.extend(lints.err().map(|error| format!("{error:#}")));
+        failures.extend(guests::test_all(root).err().map(|error| format!("{error:#}")));
         failures.extend(demo::check(root, &build).err().map(|error| format!("{error:#}")));
     }
     let Counts { passed, failed } = counts;
@@ -110,41 +107,29 @@ fn tests(
     Ok(counts)
 }
 
-/// Lints, and then the guests' own tests.
-///
-/// # Errors
-/// When a lint is broken or a test fails; both have been run then.
-pub(crate) fn beside(root: &Path) -> anyhow::Result<()> {
-    let args = [&["clippy"][..], SELECTION, &["--all-targets", "--", "-D", "warnings"]].concat();
-    let mut failures: Vec<String> = failure(&mut shell::cargo(root, &args)).into_iter().collect();
-    failures.extend(guests::test_all(root).err().map(|error| format!("{error:#}")));
-    anyhow::ensure!(failures.is_empty(), "{}", failures.join("; "));
-    Ok(())
-}
-
-/// The same in a process of its own, beside the tests and behind them in every queue for a processor: tests wait for servers much
-/// of the time.
-struct Beside {
-    process: Child,
+/// The lints, beside the tests and behind them in every queue for a processor: tests wait for servers much of the time.
+struct Lints {
+    clippy: Child,
     log: PathBuf,
 }
 
-impl Beside {
-    fn start() -> anyhow::Result<Self> {
-        let log = shell::target()?.join("beside.log");
+impl Lints {
+    fn start(root: &Path) -> anyhow::Result<Self> {
+        let log = shell::target()?.join("clippy.log");
         let file = File::create(&log).with_context(|| format!("write `{}`", log.display()))?;
-        // The build before may have made this program anew: its own path is then that of a deleted file.
-        let own = env::current_exe().context("find the path of this program")?.with_file_name("xtask");
+        let args = [&["clippy"][..], SELECTION, &["--all-targets", "--", "-D", "warnings"]].concat();
+        let cargo = shell::cargo(root, &args);
         let mut nice = Command::new("nice");
-        nice.args(["-n", "19"]).arg(own).arg("beside").stdout(file.try_clone()?).stderr(file);
-        Ok(Self { process: nice.spawn().context("start `nice xtask beside`")?, log })
+        nice.args(["-n", "19"]).arg(cargo.get_program()).args(cargo.get_args()).current_dir(root);
+        let clippy = nice.stdout(file.try_clone()?).stderr(file).spawn().context("start `nice cargo clippy`")?;
+        Ok(Self { clippy, log })
     }
 
     fn end(mut self) -> anyhow::Result<()> {
-        let status = self.process.wait().context("wait for `xtask beside`")?;
+        let status = self.clippy.wait().context("wait for `cargo clippy`")?;
         let said = fs::read_to_string(&self.log).with_context(|| format!("read `{}`", self.log.display()))?;
         write!(io::stderr(), "{said}")?;
-        anyhow::ensure!(status.success(), "lints or the guests' own tests failed: see above");
+        anyhow::ensure!(status.success(), "`cargo clippy` failed ({status})");
         Ok(())
     }
 }
