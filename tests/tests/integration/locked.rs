@@ -146,8 +146,10 @@ impl Fault {
         assert_eq!(waiting.len(), PARTITIONS as usize, "all partitions of the locked table say that they wait");
         assert_eq!(*others, BTreeSet::new(), "what else than at work the partitions of the other table were");
         assert_eq!(held.iter().sum::<u64>(), 0, "rows of the locked table");
-        assert!(free.iter().all(|rows| *rows > LOAD / 2), "of {LOAD}/s that come in, these are written: {free:?}");
-        assert!(*lag < LOAD as i64, "{lag} messages behind: more than a second's");
+        // A machine that is busy with other tests may miss a second; one that waits for the lock misses all of them.
+        let (all, wanted) = (free.iter().sum::<u64>(), LOAD * free.len() as u64 / 2);
+        assert!(all > wanted, "of {LOAD}/s that come in, these are written: {free:?}");
+        assert!(*lag < 3 * LOAD as i64, "{lag} messages behind: more than those of three seconds");
         assert!(of_held >= 4.0, "only {of_held} tries in vain");
         assert_eq!(of_free, 0.0, "tries in vain of the other binding");
     }
