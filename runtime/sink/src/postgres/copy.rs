@@ -17,7 +17,7 @@ use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use crate::postgres::bind::Micros;
 use crate::postgres::{numeric, sql};
 
-/// With fewer rows it saves little, and it takes a way to the server and back more than an `INSERT`.
+/// With fewer rows it saves little, and it takes two ways to the server and back more than an `INSERT`.
 const ROWS_MIN: usize = 1_000;
 
 /// The rows of one `COPY`.
