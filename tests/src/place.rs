@@ -13,8 +13,11 @@ pub fn target() -> PathBuf {
     profile().parent().expect("the profile's folder lies in the target folder").to_owned()
 }
 
-/// Returns the binary under test, built beside the tests.
+/// Returns the binary under test: the one that `FOREBAY_BINARY` names, or the one that was built beside the tests.
 pub fn forebay() -> PathBuf {
+    if let Some(path) = env::var_os("FOREBAY_BINARY") {
+        return path.into();
+    }
     let path = profile().join("forebay");
     assert!(path.is_file(), "`{}` is not built: `cargo xtask test` builds it with its failpoints", path.display());
     path

@@ -48,18 +48,39 @@ impl FromStr for Seconds {
     }
 }
 
-/// Sets the machine up and runs the scenarios whose name contains `name`, at their whole size; all of them, or with a length
-/// of the soak just that, where no name is given.
+/// Which scenarios, and how.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Scenarios {
+    /// Part of a scenario's name
+    name: Option<String>,
+    /// Which of all mixtures of faults the soak goes through
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Runs the soak alone, for this long: 90s, 5m, 1h
+    #[arg(long, value_name = "DURATION")]
+    soak: Option<Seconds>,
+    /// With the program in the release profile, as it is shipped: without failpoints, which some scenarios need
+    #[arg(long)]
+    release: bool,
+}
+
+/// Sets the machine up and runs the scenarios at their whole size; without a name all of them, or with a length of the soak
+/// just that.
 ///
 /// # Errors
 /// When something does not build, or is lost, doubled, disordered or wedged.
-pub(crate) fn run(root: &Path, name: Option<&str>, soak: Option<Seconds>, seed: Option<u64>) -> anyhow::Result<()> {
+pub(crate) fn run(root: &Path, scenarios: &Scenarios) -> anyhow::Result<()> {
+    let Scenarios { name, soak, seed, release } = scenarios;
     setup::run(root)?;
     shell::run(&mut shell::cargo(root, &["build", "--workspace", "--features", "forebay/failpoints"]))?;
     let mut command = shell::cargo(root, &["test", "--workspace", "--features", "forebay/failpoints"]);
     command.args(["--test", "integration", "--", "--nocapture"]);
     // The ordinary test command runs the long ones at a tenth of their size.
     command.env("FOREBAY_WHOLE", "1");
+    if *release {
+        shell::run(&mut shell::cargo(root, &["build", "--release", "--package", "forebay"]))?;
+        command.env("FOREBAY_BINARY", root.join("target/release/forebay"));
+    }
     match (name, soak) {
         (Some(name), _) => drop(command.arg(name)),
         (None, Some(_)) => drop(command.arg("soak::")),

@@ -58,16 +58,7 @@ enum Command {
     /// Measures a new project of each language, and writes the table of docs/languages.md
     Languages,
     /// Runs the scenarios in which something breaks, or only those whose name contains NAME
-    Faults {
-        /// Part of a scenario's name
-        name: Option<String>,
-        /// Which of all mixtures of faults the soak goes through
-        #[arg(long, value_name = "N")]
-        seed: Option<u64>,
-        /// Runs the soak alone, for this long: 90s, 5m, 1h
-        #[arg(long, value_name = "DURATION")]
-        soak: Option<faults::Seconds>,
-    },
+    Faults(faults::Scenarios),
 }
 
 fn main() -> ExitCode {
@@ -91,7 +82,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Demo => demo::run(&root),
         Command::Bench { name, json, write } => bench::run(&root, name.as_deref(), json.as_deref(), write),
         Command::Languages => languages::run(&root),
-        Command::Faults { name, seed, soak } => faults::run(&root, name.as_deref(), soak, seed),
+        Command::Faults(scenarios) => faults::run(&root, &scenarios),
     }
 }
 

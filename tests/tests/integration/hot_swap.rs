@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Output;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use forebay_tests::forebay::Forebay;
 use forebay_tests::kafka::Kafka;
@@ -20,8 +20,10 @@ use crate::scene::{MINUTE, Scene, effect};
 const PARTITIONS: i32 = 6;
 const SWAPS: usize = 10;
 
-/// Records for each partition and hundredth of a second: 12,000 a second in all.
-const AT_ONCE: usize = 20;
+/// Records of each partition that are handed over between two looks at other things.
+const AT_ONCE: u64 = 10;
+/// Records of each partition ahead of what is written, where both processes are to work as hard as they can.
+const AHEAD: u64 = 5_000;
 
 const LOG: &str = "create table log (p int not null, n bigint not null, stamp text not null, \
     at timestamptz not null default clock_timestamp())";
@@ -69,20 +71,46 @@ fn row(partition: i32, n: u64) -> Value {
     effect("insert", "log", json!({ "p": partition, "n": n }))
 }
 
-/// Sends rows to all partitions, without a pause, until it is told to stop; returns how many each has.
-async fn load(scene: &Scene<'_>, mut stop: watch::Receiver<bool>) -> u64 {
-    let mut n = 0;
-    let mut turns = tokio::time::interval(Duration::from_millis(10));
-    while !*stop.borrow_and_update() {
+/// So many records of each partition are behind the start of both processes.
+const WARM: i64 = 4_000;
+
+/// How much comes in.
+#[derive(Clone, Copy, PartialEq)]
+enum Load {
+    /// Records for each partition and second.
+    Steady(u64),
+    /// More than is written, always.
+    Backlog,
+    Over,
+}
+
+/// Sends rows to all partitions until it is told to stop; returns how many each has.
+async fn send(scene: &Scene<'_>, load: watch::Receiver<Load>) -> u64 {
+    let (mut sent, start) = (0, Instant::now());
+    let mut turns = tokio::time::interval(Duration::from_millis(5));
+    loop {
         turns.tick().await;
-        for _ in 0..AT_ONCE {
-            for partition in 0..PARTITIONS {
-                let _ticket = scene.put(partition, &[row(partition, n)]);
+        let wanted = *load.borrow();
+        let until = match wanted {
+            Load::Steady(rate) => u64::try_from(start.elapsed().as_millis()).unwrap() * rate / 1_000,
+            Load::Backlog => {
+                let written = scene.positions().await.values().copied().max().unwrap_or_default();
+                u64::try_from(written).unwrap() + AHEAD
             }
-            n += 1;
+            Load::Over => return sent,
+        };
+        while sent < until {
+            for n in sent..sent + AT_ONCE {
+                for p in 0..PARTITIONS {
+                    let value =
+                        format!(r#"{{"effects":[{{"op":"insert","target":"log","columns":{{"p":{p},"n":{n}}}}}]}}"#);
+                    scene.producer.send(&scene.names.topic, p, None, Some(value.as_bytes()), &[]);
+                }
+            }
+            sent += AT_ONCE;
+            tokio::task::yield_now().await;
         }
     }
-    n
 }
 
 /// Waits until each partition has rows of this version that are newer than `since`.
@@ -98,8 +126,19 @@ async fn now(scene: &Scene<'_>) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_swaps_under_load_change_each_partition_once_at_the_offset_that_is_said() {
-    let scene = Scene::new((Kafka::shared().await, Postgres::shared().await), "hot_swap", PARTITIONS, LOG).await;
+async fn ten_swaps_under_a_steady_load_change_each_partition_once_at_the_offset_that_is_said() {
+    // What these two cores hold in the dev profile, and in the release profile.
+    let rate = if std::env::var_os("FOREBAY_WHOLE").is_some() { 20_000 } else { 12_000 };
+    ten_swaps("hot_swap", Load::Steady(rate / u64::from(PARTITIONS.unsigned_abs()))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_swaps_while_a_backlog_is_drained_change_each_partition_once_at_the_offset_that_is_said() {
+    ten_swaps("hot_swap_backlog", Load::Backlog).await;
+}
+
+async fn ten_swaps(base: &str, load: Load) {
+    let scene = Scene::new((Kafka::shared().await, Postgres::shared().await), base, PARTITIONS, LOG).await;
     let manifest = scene.manifest(&[("log", "")]);
     let files = [with(&manifest, "v0", "").write(), with(&manifest, "v1", "").write()];
     with(&manifest, "v0", "").rewrite(&files[1]);
@@ -107,10 +146,11 @@ async fn ten_swaps_under_load_change_each_partition_once_at_the_offset_that_is_s
     for process in &processes {
         process.until(MINUTE, "half of the partitions", |status| owned(status) == 3).await;
     }
-    let (stop, stopped) = watch::channel(false);
+    let (load, loads) = watch::channel(load);
     let swaps = async {
         let mut resident = Vec::new();
-        until_all_write(&scene, "v0", "epoch", &processes).await;
+        let flows = async || scene.positions().await.values().filter(|it| **it >= WARM).count() == PARTITIONS as usize;
+        wait::until_or_dump(MINUTE, "records to flow", flows, || processes[0].tail()).await;
         for swap in 1..=SWAPS {
             let (stamp, since) = (format!("v{}", swap % 2), now(&scene).await);
             let said = tokio::join!(swap_to(&manifest, &stamp, &files[0]), swap_to(&manifest, &stamp, &files[1]));
@@ -118,13 +158,14 @@ async fn ten_swaps_under_load_change_each_partition_once_at_the_offset_that_is_s
                 assert!(said.contains("plugin `scripted` sha256:") && said.contains(" -> sha256:"), "{said}");
             }
             until_all_write(&scene, &stamp, &since, &processes).await;
+            until_all_write(&scene, &stamp, &now(&scene).await, &processes).await;
             resident
                 .push(processes.iter().map(|process| Memory::of(process.pid()).unwrap().resident).sum::<u64>() >> 20);
         }
-        stop.send_replace(true);
+        load.send_replace(Load::Over);
         resident
     };
-    let (count, resident) = tokio::join!(load(&scene, stopped), swaps);
+    let (count, resident) = tokio::join!(send(&scene, loads), swaps);
     let settled = async || {
         scene.text("select count(*)::text from log").await == (count * u64::from(PARTITIONS.unsigned_abs())).to_string()
     };

@@ -15,8 +15,8 @@ use crate::policy::flood::{Count, PauseAbove};
 use crate::record::Record;
 use crate::verdict::{Cause, Reason, Verdict};
 
-/// So many records are the first batch of another version: some milliseconds' work.
-const FIRST_AFTER_SWAP: usize = 200;
+/// So many records are the first batch of another version: about a millisecond's work. Each one after it is twice as large.
+const FIRST_AFTER_SWAP: usize = 32;
 
 impl Lane {
     pub(super) fn acquired(&mut self, acquired: Acquired, now: Duration, actions: &mut Vec<Action>) {
@@ -249,11 +249,7 @@ impl Lane {
             batch.swap(self.next_batch);
             self.next_batch += 1;
         }
-        // Nobody waits for a whole large batch to be computed anew: a small one goes ahead.
-        if let Some(index) = self.batches.iter().position(|batch| matches!(batch.stage, Stage::Queued)) {
-            let rest = self.batches.get_mut(index).and_then(|batch| batch.split(FIRST_AFTER_SWAP, self.next_batch));
-            self.put(index + 1, rest);
-        }
+        self.cut(FIRST_AFTER_SWAP);
         (self.run, self.tries) = (self.run.anew(), 0);
         if let Phase::Blocked { until, .. } = &mut self.phase {
             *until = now;
@@ -266,6 +262,20 @@ impl Lane {
             && waits
         {
             *until = now.min(*until);
+        }
+    }
+
+    /// Cuts what is to be computed anew: nobody waits for a whole large batch. A small one goes ahead, and while it is written
+    /// the next is computed, twice as large.
+    fn cut(&mut self, mut count: usize) {
+        let mut index = 0;
+        while let Some(batch) = self.batches.get_mut(index) {
+            if matches!(batch.stage, Stage::Queued) {
+                let rest = batch.split(count, self.next_batch);
+                self.put(index + 1, rest);
+                count = count.saturating_mul(2);
+            }
+            index += 1;
         }
     }
 

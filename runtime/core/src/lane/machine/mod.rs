@@ -331,3 +331,6 @@ impl Lane {
         self.settings.seed ^ self.next_batch ^ (u64::from(self.tries) << 32)
     }
 }
+
+#[cfg(test)]
+mod tests;
