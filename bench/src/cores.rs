@@ -43,6 +43,7 @@ async fn drain(stage: &Stage, cores: &str, records: usize) -> anyhow::Result<Mea
         group: &stage.group("cores"),
         component: &component("scripted"),
         plugin: "",
+        sink: "",
         binding: "",
         dead_letter: "{ topic = \"dead\" }",
         targets: &order::target("public.orders"),

@@ -161,6 +161,7 @@ fn manifest(stage: &Stage, topic: &Topic, target_ms: Option<u32>) -> anyhow::Res
         group: &stage.group("governor"),
         component: &component("order"),
         plugin: "",
+        sink: "",
         binding: &target_ms.map_or(String::new(), catch_up),
         dead_letter: "{ topic = \"dead\" }",
         targets: &order::target("public.orders"),

@@ -54,6 +54,7 @@ async fn through_forebay(stage: &Stage, samples: usize) -> anyhow::Result<Distri
         group: &group,
         component: &component("order"),
         plugin: "",
+        sink: "",
         binding: "",
         dead_letter: "{ topic = \"dead\" }",
         targets: &order::target("public.orders"),

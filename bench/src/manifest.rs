@@ -14,6 +14,8 @@ pub(crate) struct Manifest<'a> {
     pub(crate) component: &'a str,
     /// Further lines of the plugin.
     pub(crate) plugin: &'a str,
+    /// Further lines of the sink.
+    pub(crate) sink: &'a str,
     /// Further lines of the binding.
     pub(crate) binding: &'a str,
     /// The value of the key `dead-letter`.
@@ -33,12 +35,12 @@ pub(crate) struct ManifestFile {
 impl Manifest<'_> {
     /// Writes the manifest, called after the group, into a folder.
     pub(crate) fn write(&self, folder: &Path, bootstrap: &str, url: &str) -> anyhow::Result<ManifestFile> {
-        let Self { topic, group, component, plugin, binding, dead_letter, targets } = self;
+        let Self { topic, group, component, plugin, sink, binding, dead_letter, targets } = self;
         let admin = Port::free().release();
         let heading = if targets.is_empty() { "" } else { "[bindings.targets]\n" };
         let text = format!(
             "manifest-version = 1\n[kafka]\nbootstrap-servers = [\"{bootstrap}\"]\n[admin]\nlisten = \"127.0.0.1:{admin}\"\n\
-             [plugins.handler]\ncomponent = \"{component}\"\n{plugin}[sinks.db]\nkind = \"postgres\"\nurl = \"{url}\"\n\
+             [plugins.handler]\ncomponent = \"{component}\"\n{plugin}[sinks.db]\nkind = \"postgres\"\nurl = \"{url}\"\n{sink}\
              [[bindings]]\ntopic = \"{topic}\"\ngroup = \"{group}\"\nplugin = \"handler\"\nheaders = \"none\"\n\
              dead-letter = {dead_letter}\n{binding}{heading}{targets}"
         );

@@ -84,6 +84,7 @@ impl<'a> Offering<'a> {
             group: &group,
             component: location::COMPONENT,
             plugin: location::PLUGIN,
+            sink: "",
             binding: "",
             dead_letter: &format!("{{ topic = \"{dead_letters}\" }}"),
             targets: location::TARGET,

@@ -73,6 +73,7 @@ impl Setting {
             group: &stage.group("rate"),
             component: &component("order"),
             plugin: "",
+            sink: "",
             binding: &self.binding,
             dead_letter: "{ topic = \"dead\" }",
             targets: &order::target("public.stamped"),

@@ -31,7 +31,7 @@ const USUAL: Side = Side::Runtime(ORDER, ORDERS, None);
 const SCRIPTED: Side = Side::Runtime(Handler::Wasm("scripted"), ORDERS, None);
 const CHECKED: Side = Side::Runtime(ORDER, Some("public.checked"), None);
 
-const COMPARISONS: [Comparison; 15] = [
+const COMPARISONS: [Comparison; 18] = [
     Comparison {
         name: "nothing",
         what: "Kafka → a handler that does nothing, against librdkafka's bare poll loop",
@@ -74,6 +74,9 @@ const COMPARISONS: [Comparison; 15] = [
         sides: [(Side::Runtime(ORDER, ORDERS, None), "orders-48"), (Side::Runtime(ORDER, ORDERS, None), "fewer-6")],
         goal: None,
     },
+    connections("connections-2", [(Side::Connections(2), "orders-48"), (USUAL, "orders-48")]),
+    connections("connections-4", [(Side::Connections(4), "orders-48"), (USUAL, "orders-48")]),
+    connections("connections-16", [(Side::Connections(16), "orders-48"), (USUAL, "orders-48")]),
     poison(
         "poison-reject-1",
         "1 % that the handler rejects, against none",
@@ -99,6 +102,11 @@ const COMPARISONS: [Comparison; 15] = [
     ),
     poison("poison-check-50", "50 % that the database refuses", [(CHECKED, "check-50"), (CHECKED, "fewer-6")], None),
 ];
+
+const fn connections(name: &'static str, sides: [(Side, &'static str); 2]) -> Comparison {
+    let what = "48 partitions, with so many connections to the database against the default of eight";
+    Comparison { name, what, sides, goal: None }
+}
 
 const fn poison(
     name: &'static str,

@@ -37,6 +37,8 @@ pub(crate) enum Side {
     ByHand,
     /// The runtime: its handler, the table that rows go to, and how many batches an instance serves.
     Runtime(Handler, Option<&'static str>, Option<u32>),
+    /// The runtime with so many connections to the database.
+    Connections(u32),
 }
 
 /// A topic: its name, partitions and records, and which of them are bad.
@@ -130,8 +132,14 @@ impl Stage {
         let (command, told) = match side {
             Side::Poll => self.own("side-poll", topic.name, &group, topic.records)?,
             Side::ByHand => self.own("side-by-hand", topic.name, &group, topic.records)?,
+            Side::Connections(count) => {
+                let sink = format!("pool-size = {count}\n");
+                let given = (Handler::Wasm("order"), Some("public.orders"), None, sink.as_str());
+                let manifest = self.manifest(topic.name, &group, given)?;
+                (Runtime::command(&manifest), Told::Metrics(manifest.admin))
+            }
             Side::Runtime(handler, table, reuse) => {
-                let manifest = self.manifest(topic.name, &group, (handler, table, reuse))?;
+                let manifest = self.manifest(topic.name, &group, (handler, table, reuse, ""))?;
                 let command = match handler {
                     Handler::Wasm(_) => Runtime::command(&manifest),
                     Handler::Native => native(&manifest)?,
@@ -141,7 +149,7 @@ impl Stage {
         };
         let measured = measure(command, self.folder(), &told, topic.records).await?.measured;
         let (table, wanted) = match side {
-            Side::ByHand => ("public.orders", topic.good()),
+            Side::ByHand | Side::Connections(_) => ("public.orders", topic.good()),
             Side::Runtime(_, Some(table), _) => (table, topic.good()),
             Side::Poll | Side::Runtime(_, None, _) => ("public.orders", 0),
         };
@@ -212,7 +220,7 @@ impl Stage {
         &self,
         topic: &str,
         group: &str,
-        (handler, table, reuse): (Handler, Option<&str>, Option<u32>),
+        (handler, table, reuse, sink): (Handler, Option<&str>, Option<u32>, &str),
     ) -> anyhow::Result<ManifestFile> {
         let component = match handler {
             Handler::Wasm(name) => component(name),
@@ -225,6 +233,7 @@ impl Stage {
             group,
             component: &component,
             plugin: &plugin,
+            sink,
             binding: "",
             dead_letter: "{ topic = \"dead\", pause-above = \"100% of 1m\" }",
             targets: &targets,

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::admin::Reload;
+use crate::admin::{Reload, Taken};
 use crate::consumer::{self, Consumers, Parts};
 use crate::error::{Error, ErrorKind};
 use crate::load;
@@ -57,7 +57,8 @@ impl Reloader {
             tell(&result);
             if let Some(Reload(reply)) = asked {
                 // Whoever asked may have gone; it is in the log.
-                let _nobody_waits = reply.send(result);
+                let manifest = self.path.canonicalize_utf8().unwrap_or_else(|_| self.path.clone());
+                let _nobody_waits = reply.send(result.map(|changes| Taken { manifest, changes }));
             }
         }
     }

@@ -10,12 +10,18 @@ const MIB: usize = 1024 * 1024;
 const MESSAGE_MAX_BYTES: usize = 1_000_000;
 /// The largest message that is produced: anything a broker takes with usual settings, and below the queue's limit.
 const PRODUCED_MAX_BYTES: &str = "64000000";
+/// `max.poll.interval.ms`, milliseconds, where the manifest names none; the client wants it no shorter than the session. Polling
+/// waits for no handler and no database here, so the client's five minutes would only be how long it waits for a JoinGroup that a
+/// broker has lost, and how long a group waits for a member that does not come.
+const POLL_INTERVAL_MS: u64 = 90_000;
 
 /// Returns the settings of a group's consumer that may hold `buffered_bytes` of records it has fetched ahead.
 pub(crate) fn consumer(kafka: &Kafka, group: &str, buffered_bytes: usize) -> Properties {
     let buffered = buffered_bytes.max(MIB);
     let set = kafka.properties.get("message.max.bytes").and_then(|value| value.expose().parse().ok());
     let largest: usize = set.unwrap_or(MESSAGE_MAX_BYTES);
+    let session: Option<u64> = kafka.properties.get("session.timeout.ms").and_then(|value| value.expose().parse().ok());
+    let poll_interval = session.unwrap_or_default().max(POLL_INTERVAL_MS);
     // What is queued counts payloads only, and small messages hold as much again; a fetch comes on top, counts compressed
     // bytes, and becomes several times as many. A quarter each leaves room for both.
     let fetch = (buffered / 4).clamp(MIB, 50 * MIB).max(largest);
@@ -28,6 +34,7 @@ pub(crate) fn consumer(kafka: &Kafka, group: &str, buffered_bytes: usize) -> Pro
         ("fetch.wait.max.ms", "100".to_owned()),
         // New partitions are found within half a minute.
         ("topic.metadata.refresh.interval.ms", "30000".to_owned()),
+        ("max.poll.interval.ms", poll_interval.to_string()),
         ("partition.assignment.strategy", "cooperative-sticky".to_owned()),
         ("client.id", "forebay".to_owned()),
         ("log.connection.close", "false".to_owned()),
@@ -130,5 +137,13 @@ mod tests {
         assert_eq!(last(&consumer, "bootstrap.servers"), "a:1,b:2");
         assert_eq!(last(&consumer, "fetch.max.bytes"), "90000000");
         assert_eq!(last(&consumer, "queued.max.messages.kbytes"), "4096");
+        assert_eq!(last(&consumer, "max.poll.interval.ms"), "90000");
+    }
+
+    #[test]
+    fn the_poll_interval_is_no_shorter_than_the_session() {
+        let longer = ("session.timeout.ms".to_owned(), Secret::new("120000"));
+        let kafka = Kafka { name: "k".into(), bootstrap_servers: vec!["a:1".into()], properties: [longer].into() };
+        assert_eq!(last(&consumer(&kafka, "g", 16 * MIB), "max.poll.interval.ms"), "120000");
     }
 }

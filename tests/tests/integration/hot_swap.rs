@@ -258,6 +258,12 @@ async fn what_can_not_be_loaded_is_refused_and_what_ran_goes_on() {
     assert_eq!(scene.texts("select stamp from log").await, ["v0", "v0"]);
     manifest.rewrite(&file);
     assert_eq!(reloaded(&file).await, "nothing is different\n");
+    // Somebody edits a copy: the process that answers there has read its own file again.
+    let copy = manifest.folder().join("copy.toml");
+    std::fs::copy(&file.path, &copy).unwrap();
+    let output = Forebay::run_once(&["reload", copy.to_str().unwrap()], &[]).await;
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("runs another manifest") && said.contains(file.arg()), "{said}");
     forebay.stop(Duration::from_secs(25)).await;
     refused(&file, 69, &["no process answers", "start `forebay run`"]).await;
 }

@@ -27,7 +27,7 @@ use crate::metrics::Metrics;
 use crate::status::Board;
 
 pub use control::not_alone;
-pub use reload::Reload;
+pub use reload::{Reload, Taken};
 
 /// A lane without progress for longer than this is not ready.
 const STUCK: Duration = Duration::from_secs(60);

@@ -34,6 +34,15 @@ impl Reload {
             return Ok(());
         }
         let answer: Value = serde_json::from_str(&answer).unwrap_or_default();
+        // A process that was named may be on another machine, and its paths are that one's.
+        let runs = answer.get("manifest").and_then(Value::as_str).filter(|_| admin.is_none());
+        if let (Some(runs), Ok(given)) = (runs, self.manifest.canonicalize_utf8())
+            && given != runs
+        {
+            telemetry::warn(&format!(
+                "the process that answers runs another manifest, and has read that one again: {runs}"
+            ));
+        }
         let changes: Vec<&str> =
             answer.get("changes").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
         if changes.is_empty() {
