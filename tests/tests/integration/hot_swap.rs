@@ -146,6 +146,8 @@ async fn ten_swaps(base: &str, load: Load) {
     for process in &processes {
         process.until(MINUTE, "half of the partitions", |status| owned(status) == 3).await;
     }
+    // On a backlog what is fetched ahead comes and goes by tens of MiB.
+    let margin = if load == Load::Backlog { 128 } else { 32 };
     let (load, loads) = watch::channel(load);
     let swaps = async {
         let mut resident = Vec::new();
@@ -199,7 +201,7 @@ async fn ten_swaps(base: &str, load: Load) {
         pauses("stamp <> before").await,
         pauses("stamp = before and gap > '2 ms'").await
     );
-    assert!(resident[SWAPS - 1] < resident[1] + 64, "what was replaced is gone: {resident:?}");
+    assert!(resident[SWAPS - 1] < resident[1] + margin, "what was replaced is gone: {resident:?}");
     assert_eq!(scene.letters().await.len(), 0);
     for process in &processes {
         process.stop(Duration::from_secs(25)).await;
