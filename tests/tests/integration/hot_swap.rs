@@ -147,7 +147,7 @@ async fn ten_swaps(base: &str, load: Load) {
         process.until(MINUTE, "half of the partitions", |status| owned(status) == 3).await;
     }
     // On a backlog what is fetched ahead comes and goes by tens of MiB.
-    let margin = if load == Load::Backlog { 128 } else { 32 };
+    let margin = if load == Load::Backlog { 128 } else { 64 };
     let (load, loads) = watch::channel(load);
     let swaps = async {
         let mut resident = Vec::new();
