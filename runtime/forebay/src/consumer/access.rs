@@ -7,9 +7,11 @@ use std::time::Duration;
 use forebay_core::policy::breaker::{Answer, Breaker, State};
 use forebay_core::verdict::{Cause, Reason, Verdict};
 use parking_lot::Mutex;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 use tracing::{info, warn};
+
+use crate::consumer::reach::{Reach, reach};
 
 /// The transactions whose latency is told.
 const RECENT: usize = 512;
@@ -24,7 +26,6 @@ pub struct Access {
     name: String,
     started: Instant,
     books: Mutex<Books>,
-    left: Notify,
     /// How often the breaker has closed: lanes that wait for the sink follow it.
     closings: watch::Sender<u64>,
 }
@@ -47,6 +48,15 @@ struct User {
     shares: usize,
     /// The connections that it holds.
     held: usize,
+    /// Its lanes that wait for one, in the order in which they came.
+    waiting: VecDeque<oneshot::Sender<Connection>>,
+}
+
+/// The right to one of the sink's connections; who waits gets it when it is dropped.
+#[derive(Debug)]
+struct Connection {
+    access: Arc<Access>,
+    binding: String,
 }
 
 /// A binding's share of a sink.
@@ -61,7 +71,8 @@ pub(super) struct Share {
 pub(super) struct Pass<'a> {
     share: &'a Share,
     begun: Instant,
-    holds_connection: bool,
+    /// Given back after what was told, whoever waits for it then.
+    _connection: Option<Connection>,
     is_told: bool,
 }
 
@@ -88,7 +99,6 @@ impl Access {
             name: name.to_owned(),
             started: Instant::now(),
             books: Mutex::new(books),
-            left: Notify::new(),
             closings: watch::Sender::new(0),
         }
     }
@@ -150,8 +160,27 @@ impl Access {
         self.closings.send_if_modified(|known| std::mem::replace(known, closings) != closings);
     }
 
+    /// Gives the connections that are free to who waits.
+    fn grant(self: &Arc<Self>) {
+        loop {
+            let next = self.books.lock().next();
+            let Some((binding, reply)) = next else { return };
+            // A lane that is gone meanwhile leaves it to the next one.
+            drop(reply.send(Connection { access: Arc::clone(self), binding }));
+        }
+    }
+
     fn now(&self) -> Duration {
         self.started.elapsed()
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(user) = self.access.books.lock().users.get_mut(&self.binding) {
+            user.held -= 1;
+        }
+        self.access.grant();
     }
 }
 
@@ -162,6 +191,16 @@ impl Books {
         let kept = self.users.iter().filter(|(name, user)| *name != binding && user.held == 0).count();
         let own = self.users.get(binding).map_or(0, |user| user.held);
         held < self.connections && (own == 0 || held + kept < self.connections)
+    }
+
+    /// Takes a connection for the lane that has waited longest, of the binding that holds the fewest.
+    fn next(&mut self) -> Option<(String, oneshot::Sender<Connection>)> {
+        let waiting = self.users.iter().filter(|(name, user)| !user.waiting.is_empty() && self.has_room(name));
+        let binding = waiting.min_by_key(|(_, user)| user.held)?.0.clone();
+        let user = self.users.get_mut(&binding)?;
+        let reply = user.waiting.pop_front()?;
+        user.held += 1;
+        Some((binding, reply))
     }
 }
 
@@ -183,30 +222,27 @@ impl Share {
         question: impl Future<Output = Result<T, Verdict>>,
     ) -> Result<T, Verdict> {
         self.access.ask(lane).await?;
-        let mut pass = Pass { share: self, begun: Instant::now(), holds_connection: false, is_told: false };
+        let mut pass = Pass { share: self, begun: Instant::now(), _connection: None, is_told: false };
         let answer = question.await;
         pass.is_told = true;
         self.access.tell(answer.as_ref().err());
         answer
     }
 
-    /// Waits for a connection of this binding's share.
+    /// Waits for a connection of this binding's share; who came first has it first.
     ///
     /// # Errors
     /// Where the sink is out of reach.
     pub(super) async fn enter(&self, lane: u64) -> Result<Pass<'_>, Verdict> {
-        loop {
-            let left = self.access.left.notified();
-            {
-                let mut books = self.access.books.lock();
-                if books.has_room(&self.binding) {
-                    books.users.entry(self.binding.clone()).or_default().held += 1;
-                    break;
-                }
-            }
-            left.await;
-        }
-        let mut pass = Pass { share: self, begun: Instant::now(), holds_connection: true, is_told: true };
+        let (reply, granted) = oneshot::channel();
+        self.access.books.lock().users.entry(self.binding.clone()).or_default().waiting.push_back(reply);
+        self.access.grant();
+        let Ok(connection) = granted.await else {
+            let message = format!("binding `{}` has let go of its share of the sink", self.binding);
+            return Err(Verdict::Unavailable(Cause::new(Reason::Database, message).of_target()));
+        };
+        let (begun, connection) = (Instant::now(), Some(connection));
+        let mut pass = Pass { share: self, begun, _connection: connection, is_told: true };
         self.access.ask(lane).await?;
         (pass.begun, pass.is_told) = (Instant::now(), false);
         Ok(pass)
@@ -232,18 +268,8 @@ impl Pass<'_> {
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
         let access = &self.share.access;
-        let mut books = access.books.lock();
-        if self.holds_connection
-            && let Some(user) = books.users.get_mut(&self.share.binding)
-        {
-            user.held -= 1;
-        }
         if !self.is_told {
-            books.breaker.given_up(access.now());
-        }
-        drop(books);
-        if self.holds_connection {
-            access.left.notify_waiters();
+            access.books.lock().breaker.given_up(access.now());
         }
     }
 }
@@ -259,33 +285,7 @@ impl Drop for Share {
             books.users.remove(&self.binding);
         }
         drop(books);
-        self.access.left.notify_waiters();
-    }
-}
-
-/// What a failure says of a sink.
-#[derive(Debug, PartialEq, Eq)]
-enum Reach<'a> {
-    /// It answered: whatever it said, it is there.
-    There,
-    /// Nobody asked it, or nobody knows.
-    Unsaid,
-    /// It could not be reached, or can not work.
-    Away(&'a str),
-}
-
-/// Says what a failure says of the sink. A lock, a deadlock, a statement that took too long is its target's.
-fn reach(verdict: &Verdict) -> Reach<'_> {
-    match verdict {
-        Verdict::Unknown(why) => Reach::Away(why),
-        Verdict::Unavailable(cause) | Verdict::Misconfigured(cause) if cause.reason != Reason::Database => {
-            match cause.reason {
-                Reason::Schema | Reason::Permission | Reason::Position | Reason::Fenced => Reach::There,
-                _ => Reach::Unsaid,
-            }
-        }
-        Verdict::Unavailable(cause) if !cause.is_of_target => Reach::Away(&cause.message),
-        Verdict::Unavailable(_) | Verdict::Misconfigured(_) | Verdict::Record(_) | Verdict::Fenced => Reach::There,
+        self.access.grant();
     }
 }
 
@@ -315,6 +315,24 @@ mod tests {
         drop(other_has_one);
         drop(other);
         let _all = (held.enter(5).await.unwrap(), held.enter(6).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn who_came_first_has_the_next_connection_and_who_is_gone_none() {
+        let accesses = Accesses::default();
+        let share = accesses.share("warehouse", 1, "orders");
+        let first = share.enter(1).await.unwrap();
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let mut others: Vec<_> = (2..5).map(|lane| Box::pin(share.enter(lane))).collect();
+        assert!(others.iter_mut().all(|other| other.as_mut().poll(&mut context).is_pending()));
+        let mut is_ready = |other: usize| others[other].as_mut().poll(&mut context).is_ready();
+        drop(first);
+        assert!(!is_ready(1) && !is_ready(2), "the second lane is before them, although it has not looked yet");
+        // It never looks, and one of those behind it is gone as well.
+        drop(others.drain(..2));
+        let last = others.remove(0).await.unwrap();
+        drop(last);
+        assert_eq!(share.access.books.lock().users["orders"].held, 0);
     }
 
     #[tokio::test]

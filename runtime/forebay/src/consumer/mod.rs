@@ -13,6 +13,7 @@ mod live;
 mod observer;
 mod pace;
 mod positions;
+mod reach;
 mod reload;
 mod report;
 mod room;
