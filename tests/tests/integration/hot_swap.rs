@@ -71,7 +71,7 @@ fn row(partition: i32, n: u64) -> Value {
     effect("insert", "log", json!({ "p": partition, "n": n }))
 }
 
-/// So many records of each partition are behind the start of both processes.
+/// Swaps begin once so many records of each partition are written: starting is over by then.
 const WARM: i64 = 4_000;
 
 /// How much comes in.
